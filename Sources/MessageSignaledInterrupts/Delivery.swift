@@ -1,0 +1,86 @@
+public import PlatformTypes
+
+/// What holds a vector back. Delivery happens when nothing does.
+///
+/// Several can hold at once; each is an input of the one transition function.
+public struct Obstacles: OptionSet, Hashable, Sendable, CustomStringConvertible {
+    public let rawValue: UInt16
+
+    @inlinable
+    public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    /// MSI-X Enable is clear (PCIe 6.0 §7.7.2.2).
+    public static let disabled = Obstacles(rawValue: 1 << 0)
+    /// Function Mask is set (PCIe 6.0 §7.7.2.2).
+    public static let functionMask = Obstacles(rawValue: 1 << 1)
+    /// The vector's own Mask Bit is set (PCIe 6.0 §7.7.2.8).
+    public static let vectorMask = Obstacles(rawValue: 1 << 2)
+    /// Bus Master Enable is clear (PCIe 6.0 §7.5.1.1.3).
+    public static let busMaster = Obstacles(rawValue: 1 << 3)
+    /// The function is not in D0 (PCI Power Management 1.2 §5.4).
+    public static let powerState = Obstacles(rawValue: 1 << 4)
+    /// No lease on a host vector is held for it.
+    public static let unreserved = Obstacles(rawValue: 1 << 5)
+    /// Nobody has said yet where its message goes.
+    public static let unbound = Obstacles(rawValue: 1 << 6)
+
+    /// Every obstacle with its name in traces and reports.
+    public static let names: [(Obstacles, String)] = [
+        (.disabled, "disabled"), (.functionMask, "function-mask"), (.vectorMask, "vector-mask"),
+        (.busMaster, "bus-master"), (.powerState, "power-state"), (.unreserved, "unreserved"),
+        (.unbound, "unbound"),
+    ]
+
+    public var description: String {
+        Self.names.filter { contains($0.0) }.map(\.1).joined(separator: "+")
+    }
+}
+
+/// Why an event will never be delivered.
+public enum DiscardReason: UInt8, Sendable, CaseIterable {
+    /// The cause went away before its message could be sent (PCIe 6.0 §6.1.4.5).
+    case withdrawn
+    /// The function was reset.
+    case reset
+    /// The last user of the vector gave it up.
+    case released
+    /// The device named a vector beyond its table.
+    case noSuchVector
+
+    /// The reason's name in traces and reports.
+    public var name: String {
+        switch self {
+        case .withdrawn: "withdrawn"
+        case .reset: "reset"
+        case .released: "released"
+        case .noSuchVector: "no-such-vector"
+        }
+    }
+}
+
+/// What became of one event.
+public enum Delivery: Hashable, Sendable {
+    /// The message goes out now.
+    case send(MSIMessage)
+    /// It is latched in the Pending Bit Array and goes out when the obstacles are gone.
+    case pended(Obstacles)
+    /// It joins an event that is pending already.
+    case coalesced
+    /// It will never be delivered.
+    case discarded(DiscardReason)
+}
+
+/// A message that the owner of a function must send after the transition that released it.
+public struct Send: Hashable, Sendable {
+    /// The vector it belongs to.
+    public let vector: VectorIndex
+    /// The message as the guest programmed it; zero where the guest's table is not ours to see.
+    public let message: MSIMessage
+
+    /// The message of `vector`.
+    @inlinable
+    public init(vector: VectorIndex, message: MSIMessage) {
+        self.vector = vector
+        self.message = message
+    }
+}

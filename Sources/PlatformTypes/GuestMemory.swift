@@ -1,0 +1,38 @@
+/// Why an access to guest memory did not happen. Nothing of it was done, except where noted.
+public enum DMAFault: String, Error, Sendable, CaseIterable {
+    /// No mapping covers the whole range.
+    case unmapped
+    /// A mapping covers it, but carries no memory that this process can reach.
+    case inaccessible
+    /// The client mapped it read-only.
+    case readOnly
+    /// An atomic access must be aligned to its size.
+    case misaligned
+    /// The client took the memory away under the mapping; part of the copy may have been done.
+    case truncated
+    /// Bus Master Enable is clear: the function may not reach memory (PCIe 6.0 §7.5.1.1.3).
+    case busMasterOff
+}
+
+/// Guest memory as a device reaches it: copied once, then parsed.
+///
+/// There is no view into it, because the guest may write at any time. The order of accesses by one
+/// caller is kept as the acquiring and releasing names say.
+///
+/// Call only on the loop that the device runs on.
+public protocol GuestMemory: AnyObject {
+    /// Copies from guest memory at `source` until `bytes` is full.
+    func copyIn(from source: IOVA, into bytes: inout MutableRawSpan) throws(DMAFault)
+
+    /// Copies all of `bytes` to guest memory at `target`.
+    func copyOut(_ bytes: RawSpan, to target: IOVA) throws(DMAFault)
+
+    /// Reads two naturally aligned bytes; later accesses stay later.
+    func loadAcquiring16(at source: IOVA) throws(DMAFault) -> UInt16
+
+    /// Writes two naturally aligned bytes; earlier accesses stay earlier.
+    func storeReleasing16(_ value: UInt16, at target: IOVA) throws(DMAFault)
+
+    /// Orders every earlier access before every later one.
+    func fullFence()
+}
