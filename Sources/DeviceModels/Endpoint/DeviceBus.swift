@@ -1,0 +1,66 @@
+import InterruptTrace
+public import PlatformTypes
+
+/// What a device model reaches outside itself: guest memory and its interrupts.
+public struct DeviceBus: ~Copyable {
+    /// The device's interrupts.
+    public var interrupts: DeviceInterrupts
+    /// Accesses to guest memory that did not happen.
+    public private(set) var memoryFaults: UInt64 = 0
+    /// Bus Master Enable: without it no memory is reached (PCIe 6.0 §7.5.1.1.3).
+    package var isBusMaster = false
+
+    private let memory: any GuestMemory
+
+    package init(interrupts: consuming DeviceInterrupts, memory: any GuestMemory) {
+        self.interrupts = interrupts
+        self.memory = memory
+    }
+
+    /// Copies from guest memory at `source` until `bytes` is full.
+    public mutating func copyIn(
+        from source: IOVA, into bytes: inout MutableRawSpan
+    ) throws(DMAFault) {
+        try checkBusMaster()
+        do throws(DMAFault) {
+            try memory.copyIn(from: source, into: &bytes)
+        } catch { throw note(error) }
+    }
+
+    /// Copies all of `bytes` to guest memory at `target`.
+    public mutating func copyOut(_ bytes: RawSpan, to target: IOVA) throws(DMAFault) {
+        try checkBusMaster()
+        do throws(DMAFault) {
+            try memory.copyOut(bytes, to: target)
+        } catch { throw note(error) }
+    }
+
+    /// Reads two naturally aligned bytes; later accesses stay later.
+    public mutating func loadAcquiring16(at source: IOVA) throws(DMAFault) -> UInt16 {
+        try checkBusMaster()
+        do throws(DMAFault) {
+            return try memory.loadAcquiring16(at: source)
+        } catch { throw note(error) }
+    }
+
+    /// Writes two naturally aligned bytes; earlier accesses stay earlier.
+    public mutating func storeReleasing16(_ value: UInt16, at target: IOVA) throws(DMAFault) {
+        try checkBusMaster()
+        do throws(DMAFault) {
+            try memory.storeReleasing16(value, at: target)
+        } catch { throw note(error) }
+    }
+
+    /// Orders every earlier access to guest memory before every later one.
+    public func fullFence() { memory.fullFence() }
+
+    private mutating func checkBusMaster() throws(DMAFault) {
+        if !isBusMaster { throw note(.busMasterOff) }
+    }
+
+    private mutating func note(_ fault: DMAFault) -> DMAFault {
+        memoryFaults &+= 1
+        interrupts.record(.memoryFault, reason: fault.rawValue)
+        return fault
+    }
+}

@@ -1,0 +1,53 @@
+public import PCIConfigSpace
+public import Registers
+
+/// A device as its author writes it: registers behind BARs, and interrupts stated on a bus.
+///
+/// The loop that owns the device calls these methods one at a time; a model has no lock and does no
+/// blocking I/O. Configuration space, MSI-X and resets of them are the endpoint's work.
+public protocol DeviceModel: SendableMetatype {
+    /// What the function looks like in configuration space.
+    var function: PCIFunctionDescription { get }
+
+    /// When host vectors are leased for it.
+    var admission: VectorAdmission { get }
+
+    /// The offset in configuration space of a capability through which the guest reaches BARs
+    /// (virtio 1.2 §4.1.4.9), or nil if there is none.
+    var barWindow: Int? { get }
+
+    /// Reads a register. The MSI-X table and the Pending Bit Array never come here.
+    mutating func read(_ access: BARAccess, on bus: inout DeviceBus) -> UInt64
+
+    /// Writes a register.
+    mutating func write(_ value: UInt64, _ access: BARAccess, on bus: inout DeviceBus)
+
+    /// The function was reset; every register takes its reset value.
+    mutating func reset(on bus: inout DeviceBus)
+}
+
+/// When the vectors of a device are leased from the parent.
+public enum VectorAdmission: Sendable {
+    /// All of the table when the device is created, or creation fails: for devices that have no way
+    /// to tell their driver no later.
+    case atCreation
+    /// By the device itself, at the moment when its driver can still hear no.
+    case onRequest
+}
+
+/// One access to a register behind a BAR.
+public struct BARAccess: Hashable, Sendable {
+    /// The BAR's index, 0...5.
+    public let bar: Int
+    /// The first byte, relative to the BAR.
+    public let offset: Int
+    /// How many bytes; the offset is a multiple of it.
+    public let width: AccessWidth
+
+    /// The access of `width` at `offset` of `bar`.
+    public init(bar: Int, offset: Int, width: AccessWidth) {
+        self.bar = bar
+        self.offset = offset
+        self.width = width
+    }
+}

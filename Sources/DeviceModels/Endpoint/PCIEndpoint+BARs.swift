@@ -1,0 +1,65 @@
+import InterruptTrace
+import MessageSignaledInterrupts
+import PCIConfigSpace
+import Registers
+
+/// Accesses to what lies behind the BARs.
+extension PCIEndpoint {
+    /// Reads `access`; what nothing answers reads all ones.
+    public func readBAR(_ access: BARAccess) -> UInt64 {
+        switch place(of: access) {
+        case .undecoded:
+            noteUndecoded()
+            return access.width.allOnes
+        case .table(let offset):
+            return bus.interrupts.withMSIX { msix, _ in msix.readTable(at: offset, access.width) }
+        case .pending(let offset):
+            return bus.interrupts.withMSIX { msix, _ in msix.readPending(at: offset, access.width) }
+        case .device:
+            return model.read(access, on: &bus)
+        }
+    }
+
+    /// Writes `value`; what nothing answers is dropped and counted.
+    public func writeBAR(_ value: UInt64, _ access: BARAccess) {
+        switch place(of: access) {
+        case .undecoded:
+            noteUndecoded()
+        case .table(let offset):
+            bus.interrupts.withMSIX { msix, sends in
+                msix.setMaskAuthority(.table, into: &sends)
+                msix.writeTable(at: offset, access.width, value, into: &sends)
+            }
+        case .pending:
+            bus.interrupts.withMSIX { msix, _ in msix.writePending() }
+        case .device:
+            model.write(value, access, on: &bus)
+        }
+    }
+
+    private enum Place {
+        case undecoded
+        case table(Int)
+        case pending(Int)
+        case device
+    }
+
+    private func place(of access: BARAccess) -> Place {
+        guard (0..<6).contains(access.bar), access.offset >= 0,
+            access.offset <= barReach[access.bar] - access.width.bytes
+        else { return .undecoded }
+        guard let msix = msixPlacement else { return .device }
+        if access.bar == msix.table.bar, msix.tableBytes.contains(access.offset) {
+            return .table(access.offset - msix.table.offset)
+        }
+        if access.bar == msix.pending.bar, msix.pendingBytes.contains(access.offset) {
+            return .pending(access.offset - msix.pending.offset)
+        }
+        return .device
+    }
+
+    private func noteUndecoded() {
+        oddAccesses.undecoded &+= 1
+        bus.interrupts.record(.oddAccess, reason: "undecoded")
+    }
+}

@@ -1,0 +1,133 @@
+public import IRQDomains
+import MessageSignaledInterrupts
+public import PCIConfigSpace
+public import PlatformTypes
+public import Registers
+
+/// A PCI function put together: configuration space, interrupts and a device model.
+///
+/// It decodes every access of the guest and returns with the device's interrupts in an outbox; the
+/// owner sends them afterwards. Call only on the loop that the device runs on.
+public final class PCIEndpoint<Model: DeviceModel> {
+    /// Accesses that no register answers; each is harmless and counted.
+    public struct OddAccesses: Hashable, Sendable {
+        /// BAR accesses while the space is disabled in Command, or beyond a BAR.
+        public package(set) var undecoded: UInt64 = 0
+    }
+
+    /// The device.
+    public package(set) var model: Model
+    /// The device's memory and interrupts.
+    public var bus: DeviceBus
+    /// Configuration space.
+    public package(set) var config: ConfigSpace
+    /// Accesses that nothing answered.
+    public package(set) var oddAccesses = OddAccesses()
+    /// Resets of the function, whoever asked for them.
+    public private(set) var resets: UInt64 = 0
+    /// The function as its author described it.
+    public let description: PCIFunctionDescription
+    let msixPlacement: MSIXPlacement?
+    /// Bytes that each BAR answers now: its size while it decodes, otherwise zero.
+    private(set) var barReach: [6 of Int] = .init(repeating: 0)
+
+    /// Puts a function together and leases what the model wants leased at creation.
+    ///
+    /// - Parameters:
+    ///   - pool: the parent whose vectors back the device's.
+    ///   - holder: the device's name in the parent's books.
+    ///   - memory: the guest memory that the device reaches.
+    public init(
+        _ model: Model, pool: VectorPool, holder: String, memory: any GuestMemory
+    ) throws(VectorRefusal) {
+        self.model = model
+        description = model.function
+        config = ConfigSpace(description)
+        let placement = description.msixPlacement
+        msixPlacement = placement
+        let function = placement.flatMap {
+            MSIXFunction(tableSize: $0.tableSize, maskAuthority: .client)
+        }
+        let interrupts = try DeviceInterrupts(
+            msix: function ?? .absent, pool: pool, holder: holder, admission: model.admission,
+            vectors: placement?.tableSize ?? 0)
+        bus = DeviceBus(interrupts: interrupts, memory: memory)
+    }
+
+    // MARK: Configuration space
+
+    /// Reads configuration space; bytes beyond its end read all ones.
+    public func readConfig(at offset: Int, _ width: AccessWidth) -> UInt64 {
+        if let window = barWindowAccess(at: offset, width) { return readBAR(window) }
+        config.setInterruptStatus(bus.interrupts.pin.causeHolds)
+        return config.read(at: offset, width)
+    }
+
+    /// Writes configuration space, and does what follows from it.
+    public func writeConfig(_ value: UInt64, at offset: Int, _ width: AccessWidth) {
+        if let window = barWindowAccess(at: offset, width) { return writeBAR(value, window) }
+        var changes = ConfigChanges()
+        config.write(at: offset, width, value, into: &changes)
+        apply(changes)
+    }
+
+    private func apply(_ changes: ConfigChanges) {
+        guard !changes.isEmpty else { return }
+        if let command = changes.command?.after {
+            bus.isBusMaster = command.contains(.busMaster)
+            bus.interrupts.withMSIX { $0.setBusMaster(command.contains(.busMaster), into: &$1) }
+            bus.interrupts.setPin(.interruptDisable, command.contains(.interruptDisable))
+        }
+        if let control = changes.msixControl {
+            bus.interrupts.setPin(.messageSignaled, control.enable)
+            bus.interrupts.withMSIX {
+                $0.setControl(
+                    enable: control.enable, functionMask: control.functionMask, into: &$1)
+            }
+        }
+        if changes.resetRequests.contains(.functionLevel) {
+            reset()
+        } else if changes.resetRequests.contains(.soft) {
+            reset(keepingCauses: true)
+        }
+        if changes.powerState != nil {
+            let isD0 = config.powerState == .d0
+            bus.interrupts.setPin(.powerState, !isD0)
+            bus.interrupts.withMSIX { $0.setPowered(isD0, into: &$1) }
+        }
+        updateReach()
+    }
+
+    private func updateReach() {
+        for bar in description.bars {
+            barReach[bar.index] = config.barAddress(bar.index) == nil ? 0 : Int(clamping: bar.size)
+        }
+    }
+
+    // MARK: Reset
+
+    /// Function Level Reset, or the reset that a client asks for.
+    ///
+    /// Leases that the model took are its own to give up; bindings are the owner's and stay.
+    public func reset() { reset(keepingCauses: false) }
+
+    private func reset(keepingCauses: Bool) {
+        resets &+= 1
+        config.reset()
+        bus.isBusMaster = false
+        bus.interrupts.reset(keepingCauses: keepingCauses)
+        updateReach()
+        if !keepingCauses { model.reset(on: &bus) }
+    }
+
+    // MARK: The window from configuration space to BARs
+
+    private func barWindowAccess(at offset: Int, _ width: AccessWidth) -> BARAccess? {
+        guard let window = model.barWindow, offset == window + 16 else { return nil }
+        let length = Int(config.read(at: window + 12, .dword))
+        let bar = Int(config.read(at: window + 4, .byte))
+        let target = Int(config.read(at: window + 8, .dword))
+        guard length == width.bytes, target & (length - 1) == 0, bar < 6 else { return nil }
+        return BARAccess(bar: bar, offset: target, width: width)
+    }
+}

@@ -1,0 +1,183 @@
+import InterruptTrace
+import MessageSignaledInterrupts
+public import PCIConfigSpace
+import PlatformTypes
+import Registers
+
+/// The virtio transport over PCI, modern interface, for any virtio device (virtio 1.2 §4.1).
+///
+/// A driver's write to a vector register is the moment of admission: without a lease on a host
+/// vector it reads back NO_VECTOR, and the driver can share vectors or fall back to the pin.
+///
+/// Not modelled: the legacy interface, queue reset, notification data, shared memory regions.
+public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
+    public let function: PCIFunctionDescription
+    public let admission = VectorAdmission.onRequest
+    public let barWindow: Int?
+
+    /// The device behind the transport.
+    public private(set) var device: Device
+    /// Device Status.
+    public internal(set) var status: VirtioStatus = []
+    /// Why the device needs a reset, if it does.
+    public private(set) var fault: VirtqueueFault?
+    /// Used buffers of which the driver could not be told, because its queue has no vector.
+    public private(set) var unroutedNotifications: UInt64 = 0
+
+    var queues: [SplitVirtqueue]
+    var queueVectors: [UInt16]
+    var configVector = virtioNoVector
+    var queueSelect: UInt16 = 0
+    var deviceFeatureSelect: UInt32 = 0
+    var driverFeatureSelect: UInt32 = 0
+    var driverFeatures: UInt64 = 0
+    private var isr: UInt8 = 0
+
+    /// Puts `device` behind the transport.
+    ///
+    /// - Precondition: the device has at least one queue and at most 2,047.
+    public init(_ device: Device) {
+        precondition(
+            (1..<VectorIndex.tableLimit).contains(device.queueSizes.count),
+            "a virtio device has between 1 and 2047 queues")
+        self.device = device
+        queues = device.queueSizes.enumerated().map {
+            SplitVirtqueue(index: $0.offset, maximumSize: $0.element)
+        }
+        queueVectors = Array(repeating: virtioNoVector, count: device.queueSizes.count)
+        function = VirtioPCILayout.function(of: device)
+        barWindow = VirtioPCILayout.barWindowOffset(in: function)
+    }
+
+    /// Features that the device offers.
+    var offeredFeatures: UInt64 {
+        device.features | VirtioTransportFeature.version1 | VirtioTransportFeature.accessPlatform
+    }
+
+    /// Vectors in the table: one a queue, and one for configuration changes.
+    var vectorCount: Int { queues.count + 1 }
+
+    // MARK: Registers
+
+    public mutating func read(_ access: BARAccess, on bus: inout DeviceBus) -> UInt64 {
+        guard access.bar == VirtioPCILayout.structuresBAR else { return 0 }
+        let offset = access.offset % VirtioPCILayout.page
+        switch access.offset - offset {
+        case VirtioPCILayout.common:
+            return readCommon(at: offset, access.width)
+        case VirtioPCILayout.isr where offset == 0:
+            defer {
+                isr = 0
+                bus.interrupts.deassertLine()
+            }
+            return UInt64(isr)
+        case VirtioPCILayout.deviceSpecific:
+            return readConfiguration(at: offset, access.width)
+        default:
+            return 0
+        }
+    }
+
+    public mutating func write(
+        _ value: UInt64, _ access: BARAccess, on bus: inout DeviceBus
+    ) {
+        guard access.bar == VirtioPCILayout.structuresBAR else { return }
+        let offset = access.offset % VirtioPCILayout.page
+        switch access.offset - offset {
+        case VirtioPCILayout.common:
+            writeCommon(value, at: offset, access.width, on: &bus)
+        case VirtioPCILayout.notifications:
+            notify(queue: offset / VirtioPCILayout.notifyMultiplier, on: &bus)
+        default:
+            bus.interrupts.record(.oddAccess, reason: "read-only")
+        }
+    }
+
+    public mutating func reset(on bus: inout DeviceBus) {
+        device.reset()
+        for index in queues.indices { queues[index].reset() }
+        for index in queueVectors.indices { queueVectors[index] = virtioNoVector }
+        configVector = virtioNoVector
+        for vector in 0..<vectorCount { releaseIfUnused(UInt16(vector), on: &bus) }
+        status = []
+        fault = nil
+        isr = 0
+        bus.interrupts.deassertLine()
+        (queueSelect, deviceFeatureSelect, driverFeatureSelect, driverFeatures) = (0, 0, 0, 0)
+    }
+
+    private func readConfiguration(at offset: Int, _ width: AccessWidth) -> UInt64 {
+        let bytes = device.configuration
+        var value: UInt64 = 0
+        for byte in 0..<width.bytes where offset + byte < bytes.count {
+            value |= UInt64(bytes[offset + byte]) << UInt64(8 * byte)
+        }
+        return value
+    }
+
+    // MARK: Queues
+
+    private mutating func notify(queue: Int, on bus: inout DeviceBus) {
+        guard queue < queues.count, queues[queue].isEnabled, status.contains(.driverOK),
+            !status.contains(.needsReset)
+        else {
+            bus.interrupts.record(.oddAccess, reason: "notify")
+            return
+        }
+        do throws(VirtqueueFault) {
+            try device.notified(&queues[queue], on: &bus)
+        } catch {
+            fail(error, on: &bus)
+        }
+        if queues[queue].takeNotification() { tell(queueVectors[queue], isr: 1, on: &bus) }
+    }
+
+    /// A driver broke a queue: the device stops and says so (virtio 1.2 §2.1.2).
+    private mutating func fail(_ error: VirtqueueFault, on bus: inout DeviceBus) {
+        fault = error
+        status.insert(.needsReset)
+        bus.interrupts.record(.deviceFault, reason: error.name)
+        tell(configVector, isr: 2, on: &bus)
+    }
+
+    /// Tells the driver by the queue's vector, or by the pin while MSI-X is disabled
+    /// (virtio 1.2 §4.1.4.5.1).
+    private mutating func tell(_ vector: UInt16, isr bit: UInt8, on bus: inout DeviceBus) {
+        guard bus.interrupts.msix.isEnabled else {
+            isr |= bit
+            bus.interrupts.assertLine()
+            return
+        }
+        guard let index = VectorIndex(vector) else {
+            unroutedNotifications &+= 1
+            return
+        }
+        bus.interrupts.assert(index)
+    }
+
+    // MARK: Admission
+
+    /// Points a vector register at `vector`, or at no vector if there is none for it.
+    ///
+    /// The old vector is given up first, so that a driver can move within a parent that is full.
+    mutating func admit(
+        _ vector: UInt16, replacing register: WritableKeyPath<Self, UInt16>,
+        on bus: inout DeviceBus
+    ) {
+        let old = self[keyPath: register]
+        guard vector != old else { return }
+        self[keyPath: register] = virtioNoVector
+        releaseIfUnused(old, on: &bus)
+        guard let index = VectorIndex(vector), index.index < vectorCount,
+            bus.interrupts.reserve(index)
+        else { return }
+        self[keyPath: register] = vector
+    }
+
+    private func releaseIfUnused(_ vector: UInt16, on bus: inout DeviceBus) {
+        guard let index = VectorIndex(vector), vector != configVector,
+            !queueVectors.contains(vector)
+        else { return }
+        bus.interrupts.release(index)
+    }
+}

@@ -1,0 +1,63 @@
+public import PCIConfigSpace
+import PlatformTypes
+import Registers
+
+/// The virtio entropy device (virtio 1.2 §5.4): fills whatever buffers the driver offers.
+public struct VirtioRNG<Source: EntropySource>: VirtioDevice {
+    /// The most bytes that one request gets; a driver asks again for more.
+    public static var requestLimit: Int { 65536 }
+
+    public let deviceID: UInt16 = 4
+    public let classCode = ClassCode(baseClass: 0x00, subClass: 0xff)
+    public let features: UInt64 = 0
+    public let queueSizes: [UInt16] = [64]
+    public let configuration: [UInt8] = []
+
+    /// Bytes given to the driver so far.
+    public private(set) var bytesDelivered: UInt64 = 0
+    /// Requests answered so far.
+    public private(set) var requests: UInt64 = 0
+
+    private var source: Source
+    private var chunk = [UInt8](repeating: 0, count: 4096)
+
+    /// An entropy device that draws from `source`.
+    public init(source: Source) { self.source = source }
+
+    public mutating func notified(
+        _ queue: inout SplitVirtqueue, on bus: inout DeviceBus
+    ) throws(VirtqueueFault) {
+        while try queue.next(on: &bus) {
+            var written = 0
+            for segment in queue.segments where segment.isWritable {
+                written += try fill(segment, atMost: Self.requestLimit - written, on: &bus)
+            }
+            bytesDelivered &+= UInt64(written)
+            requests &+= 1
+            try queue.finish(written: UInt32(written), on: &bus)
+        }
+    }
+
+    public mutating func reset() {}
+
+    private mutating func fill(
+        _ segment: SplitVirtqueue.Segment, atMost limit: Int, on bus: inout DeviceBus
+    ) throws(VirtqueueFault) -> Int {
+        let length = min(Int(segment.length), limit)
+        var done = 0
+        while done < length {
+            let count = min(chunk.count, length - done)
+            guard chunk.withMutableRawSpan({ bytes in source.fill(&bytes) }) else { break }
+            guard let target = segment.address.advanced(by: UInt64(done)) else {
+                throw .addressOverflow
+            }
+            do throws(DMAFault) {
+                try chunk.withRawSpan { bytes throws(DMAFault) in
+                    try bus.copyOut(bytes.extracting(0..<count), to: target)
+                }
+            } catch { throw .memory(error) }
+            done += count
+        }
+        return done
+    }
+}
