@@ -1,0 +1,50 @@
+/// REGION_WRITE from the client: put these bytes into a region.
+public struct RegionWriteRequest: Hashable, Sendable {
+    /// What is read or written, and how much.
+    public let access: RegionAccess
+    /// Where the bytes to write stand in the payload; as many as `access` says.
+    public let data: Range<Int>
+
+    /// Reads a payload. Allocates nothing.
+    @inlinable
+    public init(parsing payload: RawSpan, limits: WireLimits) throws(WireViolation) {
+        access = try RegionAccess(parsing: payload, limits: limits)
+        try payload.requireExactly(RegionAccess.encodedSize + access.count)
+        data = RegionAccess.encodedSize..<payload.byteCount
+    }
+
+    /// Appends the payload; `data` has as many bytes as `access` says.
+    @inlinable
+    public static func encode(
+        _ access: RegionAccess, data: some Collection<UInt8>, into output: inout [UInt8]
+    ) {
+        precondition(data.count == access.count, "a request holds as many bytes as it says")
+        access.encode(into: &output)
+        output.append(contentsOf: data)
+    }
+}
+
+/// The answer to REGION_WRITE.
+public struct RegionWriteReply: Hashable, Sendable {
+    /// What is read or written, and how much.
+    public let access: RegionAccess
+
+    /// An answer to be sent.
+    @inlinable
+    public init(access: RegionAccess) {
+        self.access = access
+    }
+
+    /// Reads a payload.
+    @inlinable
+    public init(parsing payload: RawSpan, limits: WireLimits) throws(WireViolation) {
+        access = try RegionAccess(parsing: payload, limits: limits)
+        try payload.requireExactly(RegionAccess.encodedSize)
+    }
+
+    /// Appends the payload.
+    @inlinable
+    public func encode(into output: inout [UInt8]) {
+        access.encode(into: &output)
+    }
+}
