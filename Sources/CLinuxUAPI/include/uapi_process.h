@@ -1,0 +1,54 @@
+/// The process and its host: errors, threads, signals, limits, entropy, /proc, /dev/kvm.
+///
+/// Every function answers 0 or a positive result, or -errno, where nothing else is said.
+#ifndef CARILLON_UAPI_PROCESS_H
+#define CARILLON_UAPI_PROCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#pragma clang assume_nonnull begin
+
+/// "EMFILE" and "Too many open files", or NULL for a number that means nothing.
+const char *_Nullable uapi_error_name(int number);
+const char *_Nullable uapi_error_text(int number);
+
+/// Starts a thread named `name` (cut to 15 bytes) in which SIGUSR1 is not blocked.
+int uapi_thread_start(
+    const char *name, void *_Nullable (*_Nonnull body)(void *_Nullable), void *context,
+    uint64_t *thread);
+int uapi_thread_join(uint64_t thread);
+int uapi_thread_detach(uint64_t thread);
+/// Sends SIGUSR1, whose handler does nothing, so that a blocking call ends with EINTR.
+int uapi_thread_interrupt(uint64_t thread);
+
+/// Blocks SIGINT and SIGTERM in the calling thread and opens a signalfd for them.
+int uapi_termination_signals(void);
+/// The next of them, or 0 when there is none.
+int uapi_next_signal(int fd);
+
+static inline uint64_t uapi_monotonic_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+enum uapi_limit { UAPI_LIMIT_DESCRIPTORS = 0, UAPI_LIMIT_LOCKED_MEMORY = 1 };
+
+/// UINT64_MAX stands for no limit.
+int uapi_get_limit(int limit, uint64_t *soft, uint64_t *hard);
+int uapi_set_limit(int limit, uint64_t soft, uint64_t hard);
+
+/// Fills all of it, however often a signal comes.
+int uapi_entropy(void *bytes, size_t count);
+
+/// Entries of /proc/thread-self/fd, without the descriptor used for counting.
+int uapi_open_descriptors(void);
+
+int uapi_open_device(const char *path);
+/// KVM_GET_API_VERSION.
+int uapi_kvm_api_version(int fd);
+
+#pragma clang assume_nonnull end
+#endif

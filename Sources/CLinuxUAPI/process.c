@@ -1,0 +1,125 @@
+#define _GNU_SOURCE
+#include "uapi_process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(pthread_t) == sizeof(uint64_t), "a thread travels as 64 bits");
+
+static int answer(int result) { return result < 0 ? -errno : result; }
+
+const char *uapi_error_name(int number) { return strerrorname_np(number); }
+const char *uapi_error_text(int number) { return strerrordesc_np(number); }
+
+// MARK: Threads
+
+static pthread_once_t interrupt_once = PTHREAD_ONCE_INIT;
+
+static void on_interrupt(int number) { (void)number; }
+
+static void install_interrupt(void) {
+    // No SA_RESTART: the interrupted call has to return.
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGUSR1, &action, NULL);
+}
+
+int uapi_thread_start(
+    const char *name, void *(*body)(void *), void *context, uint64_t *thread) {
+    pthread_once(&interrupt_once, install_interrupt);
+    sigset_t interrupt, before;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGUSR1);
+    // A new thread inherits the mask of its maker.
+    pthread_sigmask(SIG_UNBLOCK, &interrupt, &before);
+    pthread_t made;
+    int failure = pthread_create(&made, NULL, body, context);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure) return -failure;
+    char shortened[16] = "";
+    strncpy(shortened, name, sizeof shortened - 1);
+    pthread_setname_np(made, shortened);
+    *thread = (uint64_t)made;
+    return 0;
+}
+
+int uapi_thread_join(uint64_t thread) { return -pthread_join((pthread_t)thread, NULL); }
+int uapi_thread_detach(uint64_t thread) { return -pthread_detach((pthread_t)thread); }
+int uapi_thread_interrupt(uint64_t thread) { return -pthread_kill((pthread_t)thread, SIGUSR1); }
+
+// MARK: Signals
+
+int uapi_termination_signals(void) {
+    sigset_t both;
+    sigemptyset(&both);
+    sigaddset(&both, SIGINT);
+    sigaddset(&both, SIGTERM);
+    int failure = pthread_sigmask(SIG_BLOCK, &both, NULL);
+    if (failure) return -failure;
+    return answer(signalfd(-1, &both, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+int uapi_next_signal(int fd) {
+    struct signalfd_siginfo info;
+    ssize_t size = read(fd, &info, sizeof info);
+    return size == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+// MARK: Limits, entropy, /proc, /dev/kvm
+
+static const int limit_names[] = {
+    [UAPI_LIMIT_DESCRIPTORS] = RLIMIT_NOFILE,
+    [UAPI_LIMIT_LOCKED_MEMORY] = RLIMIT_MEMLOCK,
+};
+
+_Static_assert(RLIM_INFINITY == UINT64_MAX, "no limit is UINT64_MAX");
+
+int uapi_get_limit(int limit, uint64_t *soft, uint64_t *hard) {
+    struct rlimit value;
+    if (getrlimit(limit_names[limit], &value) < 0) return -errno;
+    *soft = value.rlim_cur;
+    *hard = value.rlim_max;
+    return 0;
+}
+
+int uapi_set_limit(int limit, uint64_t soft, uint64_t hard) {
+    struct rlimit value = {.rlim_cur = soft, .rlim_max = hard};
+    return answer(setrlimit(limit_names[limit], &value));
+}
+
+int uapi_entropy(void *bytes, size_t count) {
+    unsigned char *next = bytes;
+    while (count > 0) {
+        ssize_t got = getrandom(next, count, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return -errno;
+        next += got;
+        count -= (size_t)got;
+    }
+    return 0;
+}
+
+int uapi_open_descriptors(void) {
+    DIR *directory = opendir("/proc/thread-self/fd");
+    if (!directory) return -errno;
+    int count = -1;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        if (entry->d_name[0] != '.') count++;
+    }
+    closedir(directory);
+    return count;
+}
+
+int uapi_open_device(const char *path) { return answer(open(path, O_RDWR | O_CLOEXEC)); }
+
+int uapi_kvm_api_version(int fd) { return answer(ioctl(fd, KVM_GET_API_VERSION, 0)); }
