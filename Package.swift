@@ -1,0 +1,125 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "carillon",
+    products: [
+        .library(
+            name: "DeviceModels",
+            targets: [
+                "DeviceModels", "PCIConfigSpace", "MessageSignaledInterrupts", "IRQDomains",
+                "InterruptTrace", "PlatformTypes", "Registers",
+            ]),
+        .library(name: "VFIOUserServer", targets: ["VFIOUserServer", "LinuxKernel"]),
+        .library(
+            name: "VFIOUserClient",
+            targets: ["VFIOUserClient", "VFIOUserWire", "VFIOInterface", "LinuxKernel"]),
+        .library(name: "InterruptTestSupport", targets: ["InterruptTestSupport"]),
+        .executable(name: "carillon", targets: ["carillon"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // MARK: Layer 0 — words
+        .target(name: "Registers"),
+        .target(name: "PlatformTypes"),
+
+        // MARK: Layer 1 — models
+        .target(name: "MessageSignaledInterrupts", dependencies: ["PlatformTypes", "Registers"]),
+        .target(name: "InterruptTrace"),
+        .target(name: "IRQDomains"),
+        .target(
+            name: "PCIConfigSpace",
+            dependencies: ["MessageSignaledInterrupts", "Registers"]),
+        .target(
+            name: "DeviceModels",
+            dependencies: [
+                "PCIConfigSpace", "IRQDomains", "InterruptTrace", "MessageSignaledInterrupts",
+                "PlatformTypes", "Registers",
+                .product(name: "BasicContainers", package: "swift-collections"),
+            ]),
+
+        // MARK: Layer 2 — codecs
+        .target(name: "VFIOInterface", dependencies: ["Registers"]),
+        .target(name: "VFIOUserWire", dependencies: ["VFIOInterface", "Registers"]),
+
+        // MARK: Layer 3 — Linux
+        .target(name: "CLinuxUAPI", cSettings: [.treatAllWarnings(as: .error)]),
+        .target(name: "LinuxKernel", dependencies: ["CLinuxUAPI", "Registers"]),
+
+        // MARK: Layer 4 — services
+        .target(
+            name: "VFIOUserClient",
+            dependencies: [
+                "LinuxKernel", "VFIOUserWire", "VFIOInterface", "PlatformTypes", "Registers",
+            ]),
+        .target(
+            name: "VFIOUserServer",
+            dependencies: [
+                "LinuxKernel", "VFIOUserWire", "VFIOInterface", "DeviceModels", "PCIConfigSpace",
+                "IRQDomains", "InterruptTrace", "MessageSignaledInterrupts", "PlatformTypes",
+                "Registers", .product(name: "BasicContainers", package: "swift-collections"),
+            ]),
+
+        // MARK: Layer 5 — programs
+        .executableTarget(
+            name: "carillon",
+            dependencies: [
+                "VFIOUserServer", "VFIOUserClient", "DeviceModels", "IRQDomains",
+                "MessageSignaledInterrupts", "InterruptTrace", "LinuxKernel", "PlatformTypes",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]),
+
+        // MARK: Beside
+        .target(
+            name: "InterruptTestSupport",
+            dependencies: ["MessageSignaledInterrupts", "PlatformTypes", "Registers"]),
+
+        // MARK: Tools
+        .target(name: "RepositoryRules", path: "Tools/RepositoryRules"),
+        .executableTarget(
+            name: "carillon-tidy", dependencies: ["RepositoryRules"], path: "Tools/carillon-tidy"),
+
+        // MARK: Tests
+        .target(name: "TestTraits", path: "Tests/Support/TestTraits"),
+        .target(name: "LabSupport", path: "Tests/Support/LabSupport"),
+        .testTarget(name: "RegistersTests", dependencies: ["Registers", "TestTraits"]),
+        .testTarget(name: "PlatformTypesTests", dependencies: ["PlatformTypes", "TestTraits"]),
+        .testTarget(
+            name: "MessageSignaledInterruptsTests",
+            dependencies: [
+                "InterruptTestSupport", "MessageSignaledInterrupts", "PlatformTypes", "Registers",
+                "TestTraits",
+            ]),
+        .testTarget(
+            name: "IRQDomainsTests",
+            dependencies: ["InterruptTestSupport", "IRQDomains", "TestTraits"]),
+        .testTarget(name: "InterruptTraceTests", dependencies: ["InterruptTrace", "TestTraits"]),
+        .testTarget(
+            name: "InterruptTestSupportTests",
+            dependencies: ["InterruptTestSupport", "TestTraits"]),
+        .testTarget(name: "VFIOInterfaceTests", dependencies: ["VFIOInterface", "Registers"]),
+        .testTarget(
+            name: "VFIOUserWireTests",
+            dependencies: ["VFIOUserWire", "VFIOInterface", "Registers"]),
+        .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel", "Registers"]),
+        .testTarget(name: "LabSupportTests", dependencies: ["LabSupport"]),
+        .testTarget(name: "TidyTests", dependencies: ["RepositoryRules"]),
+    ]
+)
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .strictMemorySafety(),
+]
+for target in package.targets where target.type != .system { target.swiftSettings = settings }

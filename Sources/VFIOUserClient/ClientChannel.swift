@@ -1,0 +1,108 @@
+import LinuxKernel
+import Registers
+import VFIOUserWire
+
+/// The client's end of the socket: requests out, their replies in.
+final class ClientChannel {
+    let stream: UnixStream
+    private let timeoutMilliseconds: Int
+    private let input: ReceiveBuffer
+    private let limits = WireLimits()
+    private var output: [UInt8] = []
+    private var nextID: UInt16 = 0
+
+    init(_ stream: consuming UnixStream, timeoutMilliseconds: Int) {
+        self.stream = stream
+        self.timeoutMilliseconds = timeoutMilliseconds
+        input = ReceiveBuffer(
+            capacity: 64 << 10, maximumCapacity: max(64 << 10, limits.maxMessageSize))
+        output.reserveCapacity(4096)
+    }
+
+    /// Sends one request and gives the payload of its reply to `read`.
+    func call<Result>(
+        _ command: Command, descriptors: [CInt] = [],
+        payload: (inout [UInt8]) -> Void = { _ in },
+        read: (RawSpan) throws(WireViolation) -> Result
+    ) throws(ClientError) -> Result {
+        nextID &+= 1
+        Request.append(command, id: nextID, into: &output, payload: payload)
+        try flush("\(command)", descriptors)
+        let size = try awaitReply(to: command)
+        defer { input.consume(size) }
+        return try input.withUnread { unread throws(ClientError) in
+            try Self.read(unread.extracting(0..<size), command, id: nextID, read)
+        }
+    }
+
+    /// Appends a posted request, to go out with the next flush or the next call.
+    func post(_ command: Command, payload: (inout [UInt8]) -> Void) {
+        nextID &+= 1
+        Request.append(command, id: nextID, noReply: true, into: &output, payload: payload)
+    }
+
+    /// Bytes of posted requests that have not gone out.
+    var unsentBytes: Int { output.count }
+
+    /// Sends what was appended.
+    func flush(_ request: String, _ descriptors: [CInt] = []) throws(ClientError) {
+        var sent = 0
+        while sent < output.count {
+            let passed = sent == 0 ? descriptors : []
+            let outcome = output.withRawSpan { bytes in
+                stream.send(
+                    bytes.extracting(sent..<bytes.byteCount), descriptors: passed, blocking: true)
+            }
+            switch outcome {
+            case .bytes(let count): sent += count
+            case .interrupted: continue
+            case .wouldBlock:
+                throw .timedOut(request: request, milliseconds: timeoutMilliseconds)
+            case .failed: throw .disconnected(request: request)
+            }
+        }
+        output.removeAll(keepingCapacity: true)
+    }
+
+    /// Waits until a whole message is there. Returns its size.
+    private func awaitReply(to command: Command) throws(ClientError) -> Int {
+        while true {
+            let frame = input.withUnread { Framing.next(in: $0, limits: limits) }
+            switch frame {
+            case .message(_, let payload): return payload.upperBound
+            case .violation(let violation):
+                throw .malformedReply(request: "\(command)", rule: violation.name)
+            case .need(let missing):
+                guard input.ensure(capacity: input.unreadCount + missing) else {
+                    throw .malformedReply(request: "\(command)", rule: "size-beyond-limit")
+                }
+            }
+            switch stream.receive(into: input, blocking: true) {
+            case .bytes, .interrupted: continue
+            case .wouldBlock:
+                throw .timedOut(request: "\(command)", milliseconds: timeoutMilliseconds)
+            case .closed, .failed, .truncatedDescriptors:
+                throw .disconnected(request: "\(command)")
+            }
+        }
+    }
+
+    private static func read<Result>(
+        _ message: RawSpan, _ command: Command, id: UInt16,
+        _ read: (RawSpan) throws(WireViolation) -> Result
+    ) throws(ClientError) -> Result {
+        let refusal: ReplyErrno
+        do throws(WireViolation) {
+            let header = try MessageHeader(parsing: message)
+            guard case .reply(let error) = header.kind, header.id == id, header.command == command
+            else { throw .replyMismatch }
+            guard let error else {
+                return try read(message.extracting(MessageHeader.encodedSize..<message.byteCount))
+            }
+            refusal = error
+        } catch {
+            throw .malformedReply(request: "\(command)", rule: error.name)
+        }
+        throw .refused(request: "\(command)", errno: CInt(refusal.rawValue))
+    }
+}

@@ -1,0 +1,148 @@
+import LinuxKernel
+public import Registers
+public import VFIOInterface
+public import VFIOUserWire
+
+/// A vfio-user client: what a VMM or a user-space driver needs to use a device over its socket.
+///
+/// Requests are answered before a call returns, except posted writes. Use it from one thread.
+public final class VFIOUserClient {
+    /// What the server said about itself in its VERSION reply.
+    public let server: VersionCapabilities
+    /// The minor version agreed upon.
+    public let minor: UInt16
+
+    let channel: ClientChannel
+    private let limits = WireLimits()
+
+    /// Connects to the server at `path` and agrees on a version.
+    ///
+    /// - Parameter timeoutMilliseconds: how long to wait for each reply.
+    public init(path: String, timeoutMilliseconds: Int = 5000) throws(ClientError) {
+        do throws(HostError) {
+            let stream = try UnixStream.connect(path: path)
+            try stream.setReceiveTimeout(milliseconds: timeoutMilliseconds)
+            channel = ClientChannel(stream, timeoutMilliseconds: timeoutMilliseconds)
+        } catch { throw .host(error) }
+        var own = VersionCapabilities()
+        own.maxMessageFDs = UInt64(WireLimits.maxMessageFDs)
+        own.maxDataTransferSize = UInt64(WireLimits.defaultDataTransferSize)
+        let limits = limits
+        (server, minor) = try channel.call(.version) {
+            VersionMessage.encode(
+                minor: VersionNegotiation.ownMinor, capabilities: own, into: &$0)
+        } read: { payload throws(WireViolation) in
+            let message = try VersionMessage(parsing: payload, limits: limits)
+            guard message.major == 0, message.minor <= VersionNegotiation.ownMinor else {
+                throw .unsupportedMinorVersion
+            }
+            return (try message.capabilities(in: payload), message.minor)
+        }
+    }
+
+    // MARK: Description
+
+    /// Regions and interrupt indexes of the device.
+    public func deviceInfo() throws(ClientError) -> DeviceInfo {
+        try channel.call(.deviceGetInfo) { GetInfoRequest().encode(into: &$0) }
+            read: { payload throws(WireViolation) in try GetInfoReply(parsing: payload).info }
+    }
+
+    /// One region; asks again if its capabilities need more room.
+    public func regionInfo(_ index: RegionIndex) throws(ClientError) -> RegionInfo {
+        var argsz = UInt32(RegionInfo.fixedSize)
+        while true {
+            let reply = try channel.call(.deviceGetRegionInfo) {
+                GetRegionInfoRequest(index: index, argsz: argsz).encode(into: &$0)
+            } read: { payload throws(WireViolation) in
+                try GetRegionInfoReply(parsing: payload)
+            }
+            guard !reply.isComplete, reply.argsz > argsz else { return reply.info }
+            argsz = reply.argsz
+        }
+    }
+
+    /// One interrupt index.
+    public func irqInfo(_ index: IRQIndex) throws(ClientError) -> IRQInfo {
+        try channel.call(.deviceGetIRQInfo) { GetIRQInfoRequest(index: index).encode(into: &$0) }
+            read: { payload throws(WireViolation) in try GetIRQInfoReply(parsing: payload).info }
+    }
+
+    // MARK: Regions
+
+    /// Reads a register. It does not allocate.
+    public func read(
+        _ region: RegionIndex, at offset: UInt64, _ width: AccessWidth
+    ) throws(ClientError) -> UInt64 {
+        let access = RegionAccess(region: region, range: offset..<offset + UInt64(width.bytes))
+        let limits = limits
+        return try channel.call(.regionRead) { access.encode(into: &$0) }
+            read: { payload throws(WireViolation) in
+                let reply = try RegionReadReply(parsing: payload, limits: limits)
+                guard reply.access == access else { throw .replyMismatch }
+                var value: UInt64 = 0
+                for (byte, position) in reply.data.enumerated() {
+                    value |= UInt64(payload.littleEndian(at: position, as: UInt8.self))
+                        << UInt64(8 * byte)
+                }
+                return value
+            }
+    }
+
+    /// Reads `count` bytes of a region.
+    public func read(
+        _ region: RegionIndex, at offset: UInt64, count: Int
+    ) throws(ClientError) -> [UInt8] {
+        let access = RegionAccess(region: region, range: offset..<offset + UInt64(count))
+        let limits = limits
+        return try channel.call(.regionRead) { access.encode(into: &$0) }
+            read: { payload throws(WireViolation) in
+                let reply = try RegionReadReply(parsing: payload, limits: limits)
+                return reply.data.map { payload.littleEndian(at: $0, as: UInt8.self) }
+            }
+    }
+
+    /// Writes a register and waits until the device has taken it.
+    public func write(
+        _ value: UInt64, _ region: RegionIndex, at offset: UInt64, _ width: AccessWidth
+    ) throws(ClientError) {
+        let limits = limits
+        try channel.call(.regionWrite) {
+            Self.encode(value, region, offset, width, into: &$0)
+        } read: { payload throws(WireViolation) in
+            _ = try RegionWriteReply(parsing: payload, limits: limits)
+        }
+    }
+
+    /// Writes a register without waiting; it goes out with `flush` or the next request.
+    public func post(
+        _ value: UInt64, _ region: RegionIndex, at offset: UInt64, _ width: AccessWidth
+    ) {
+        channel.post(.regionWrite) { Self.encode(value, region, offset, width, into: &$0) }
+    }
+
+    /// Bytes of posted writes that have not gone out.
+    public var unsentBytes: Int { channel.unsentBytes }
+
+    /// Sends the posted writes.
+    public func flush() throws(ClientError) { try channel.flush("a posted write") }
+
+    private static func encode(
+        _ value: UInt64, _ region: RegionIndex, _ offset: UInt64, _ width: AccessWidth,
+        into output: inout [UInt8]
+    ) {
+        RegionAccess(region: region, range: offset..<offset + UInt64(width.bytes))
+            .encode(into: &output)
+        for byte in 0..<width.bytes {
+            output.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * byte)))
+        }
+    }
+
+    /// Ends the connection; every later request fails.
+    public func disconnect() { channel.stream.shutdown() }
+
+    /// Resets the device.
+    public func reset() throws(ClientError) {
+        try channel.call(.deviceReset) { _ throws(WireViolation) in }
+    }
+}

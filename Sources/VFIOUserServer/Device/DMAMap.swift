@@ -1,0 +1,175 @@
+package import LinuxKernel
+package import PlatformTypes
+package import VFIOInterface
+
+/// The guest memory of one client: bus addresses to mapped memory.
+///
+/// Call only on the loop that the device runs on. A region that somebody still holds stays mapped
+/// after it has left the map.
+package final class DMAMap: GuestMemory {
+    /// Why a client's request to change the map was refused.
+    package enum Refusal: Error, Hashable, Sendable {
+        /// It overlaps a region that is not the same.
+        case overlap
+        /// The client has as many regions as it may have.
+        case tooMany
+        /// An unmap would cut a region in two.
+        case splitsRegion
+    }
+
+    /// Whether the client took memory away under a mapping.
+    package private(set) var isTruncated = false
+
+    private var regions: [DMARegion] = []
+    private let limit: Int
+
+    package init(limit: Int) { self.limit = limit }
+
+    /// The number of regions.
+    package var count: Int { regions.count }
+
+    // MARK: Changes
+
+    /// Adds the region that the client describes. Mapping the same range again is harmless.
+    package func map(
+        _ range: ClosedRange<UInt64>, access: DMAFlags, memory: MappedMemory?
+    ) throws(Refusal) {
+        let position = firstIndex(endingAfter: range.lowerBound)
+        if position < regions.count, regions[position].range.overlaps(range) {
+            guard regions[position].range == range else { throw .overlap }
+            regions[position] = DMARegion(range: range, access: access, memory: memory)
+            return
+        }
+        guard regions.count < limit else { throw .tooMany }
+        regions.insert(DMARegion(range: range, access: access, memory: memory), at: position)
+    }
+
+    /// Checks that `range` could be mapped, before anything is done for it.
+    package func canMap(_ range: ClosedRange<UInt64>) -> Refusal? {
+        let position = firstIndex(endingAfter: range.lowerBound)
+        if position < regions.count, regions[position].range.overlaps(range) {
+            return regions[position].range == range ? nil : .overlap
+        }
+        return regions.count < limit ? nil : .tooMany
+    }
+
+    /// Drops every region inside `range`; nothing inside is a success too.
+    ///
+    /// Returns how many were dropped.
+    package func unmap(_ range: ClosedRange<UInt64>) throws(Refusal) -> Int {
+        let first = firstIndex(endingAfter: range.lowerBound)
+        var last = first
+        while last < regions.count, regions[last].range.overlaps(range) {
+            let inner = regions[last].range
+            guard inner.lowerBound >= range.lowerBound, inner.upperBound <= range.upperBound else {
+                throw .splitsRegion
+            }
+            last += 1
+        }
+        regions.removeSubrange(first..<last)
+        return last - first
+    }
+
+    /// Drops every region.
+    package func removeAll() {
+        regions.removeAll()
+        isTruncated = false
+    }
+
+    /// The region that contains `address`, to be kept while its memory is in use.
+    package func region(containing address: IOVA) -> DMARegion? {
+        let position = firstIndex(endingAfter: address.rawValue)
+        guard position < regions.count, regions[position].range.contains(address.rawValue) else {
+            return nil
+        }
+        return regions[position]
+    }
+
+    /// The first region that ends after `address`; regions are in ascending order.
+    private func firstIndex(endingAfter address: UInt64) -> Int {
+        var low = 0
+        var high = regions.count
+        while low < high {
+            let middle = (low + high) / 2
+            if regions[middle].range.upperBound >= address { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+
+    // MARK: Access
+
+    package func copyIn(from source: IOVA, into bytes: inout MutableRawSpan) throws(DMAFault) {
+        try check(source, bytes.byteCount, .read)
+        var done = 0
+        while done < bytes.byteCount {
+            let (memory, offset, count) = try place(source, done, bytes.byteCount, .read)
+            var part = bytes._mutatingExtracting(done..<done + count)
+            try verify(memory.copyIn(from: offset, into: &part))
+            done += count
+        }
+    }
+
+    package func copyOut(_ bytes: RawSpan, to target: IOVA) throws(DMAFault) {
+        try check(target, bytes.byteCount, .write)
+        var done = 0
+        while done < bytes.byteCount {
+            let (memory, offset, count) = try place(target, done, bytes.byteCount, .write)
+            try verify(memory.copyOut(bytes.extracting(done..<done + count), to: offset))
+            done += count
+        }
+    }
+
+    package func loadAcquiring16(at source: IOVA) throws(DMAFault) -> UInt16 {
+        let (memory, offset, count) = try place(source, 0, 2, .read)
+        guard count == 2 else { throw .misaligned }
+        switch memory.loadAcquire16(at: offset) {
+        case .value(let value): return value
+        case .failed(let outcome):
+            try verify(outcome)
+            preconditionFailure("a load that failed has a reason")
+        }
+    }
+
+    package func storeReleasing16(_ value: UInt16, at target: IOVA) throws(DMAFault) {
+        let (memory, offset, count) = try place(target, 0, 2, .write)
+        guard count == 2 else { throw .misaligned }
+        try verify(memory.storeRelease16(value, at: offset))
+    }
+
+    package func fullFence() { MappedMemory.fullFence() }
+
+    /// Every byte of the range must be reachable before the first is moved.
+    private func check(_ start: IOVA, _ count: Int, _ access: DMAFlags) throws(DMAFault) {
+        var done = 0
+        while done < count { done += try place(start, done, count, access).count }
+    }
+
+    private func place(
+        _ start: IOVA, _ done: Int, _ total: Int, _ access: DMAFlags
+    ) throws(DMAFault) -> (memory: MappedMemory, offset: Int, count: Int) {
+        guard let address = start.advanced(by: UInt64(done)),
+            let region = region(containing: address)
+        else { throw .unmapped }
+        guard region.access.contains(access) else {
+            throw access == .write ? .readOnly : .inaccessible
+        }
+        guard let memory = region.memory else { throw .inaccessible }
+        let after = region.range.upperBound - address.rawValue
+        return (
+            memory, Int(address.rawValue - region.range.lowerBound),
+            Int(min(UInt64(total - done - 1), after)) + 1
+        )
+    }
+
+    private func verify(_ outcome: MappedMemory.Outcome) throws(DMAFault) {
+        switch outcome {
+        case .ok: return
+        case .readOnly: throw .readOnly
+        case .truncated:
+            isTruncated = true
+            throw .truncated
+        case .misaligned: throw .misaligned
+        case .outOfBounds: preconditionFailure("a region's memory covers its range")
+        }
+    }
+}

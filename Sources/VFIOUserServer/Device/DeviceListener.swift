@@ -1,0 +1,67 @@
+import DeviceModels
+import LinuxKernel
+
+/// The socket at which one device waits for its client; one client at a time.
+final class DeviceListener<Model: DeviceModel>: LoopSource {
+    private let listener: UnixListener
+    private let device: ServedDevice<Model>
+    private let placement: DevicePlacement
+    private unowned let loop: EventLoop
+    private let observe: @Sendable (ServerEvent) -> Void
+    private var connection: Connection<Model>?
+
+    init(
+        _ listener: consuming UnixListener, device: ServedDevice<Model>,
+        placement: DevicePlacement, loop: EventLoop,
+        observe: @escaping @Sendable (ServerEvent) -> Void
+    ) {
+        self.listener = listener
+        self.device = device
+        self.placement = placement
+        self.loop = loop
+        self.observe = observe
+    }
+
+    override var descriptor: CInt { listener.raw }
+
+    override func turn(waiting: Bool) -> Turn {
+        do throws(HostError) {
+            guard let stream = try listener.accept() else { return .idle }
+            try welcome(stream)
+        } catch {
+            observe(.hostError(device: placement.name, error: error))
+        }
+        return .worked
+    }
+
+    /// Ends the connection and the waiting.
+    func close() {
+        if let connection {
+            loop.remove(connection)
+            connection.end(.serverStopping)
+        }
+        loop.remove(self)
+    }
+
+    private func welcome(_ stream: consuming UnixStream) throws(HostError) {
+        let process = try stream.peerCredentials.processID
+        guard connection == nil else {
+            observe(.turnedAway(device: placement.name, process: process))
+            return
+        }
+        let session = Session(device: device, limits: placement.limits, observe: observe)
+        let connection = try Connection(stream, session: session, limits: placement.limits) {
+            [unowned self] reason in goodbye(reason)
+        }
+        try loop.add(connection)
+        self.connection = connection
+        observe(.connected(device: placement.name, process: process))
+    }
+
+    private func goodbye(_ reason: DisconnectReason) {
+        connection = nil
+        let report = DeviceReport(of: device)
+        device.disconnect()
+        observe(.disconnected(device: placement.name, reason: reason, report: report))
+    }
+}

@@ -1,0 +1,76 @@
+import DeviceModels
+import IRQDomains
+public import InterruptTrace
+public import MessageSignaledInterrupts
+import PCIConfigSpace
+import PlatformTypes
+
+/// What became of a device's interrupts, vector by vector, at one moment.
+public struct DeviceReport: Sendable {
+    /// One vector.
+    public struct Vector: Sendable {
+        /// Its index in the table.
+        public let index: Int
+        /// What happened to its events.
+        public let counts: VectorCounts
+        /// Whether an event waits.
+        public let isPending: Bool
+        /// What holds it back now.
+        public let obstacles: Obstacles
+    }
+
+    /// The device's name.
+    public let name: String
+    /// The vectors of its table, in order.
+    public let vectors: [Vector]
+    /// What happened to the causes of its pin.
+    public let pin: INTxFunction.Counts
+    /// Whether a cause of the pin waits to be told.
+    public let isPinPending: Bool
+    /// Vectors that hold a lease.
+    public let reserved: Int
+    /// Reservations that the parent refused.
+    public let refusals: UInt64
+    /// Why the parent refused last.
+    public let lastRefusal: String?
+    /// Events for vectors beyond the table.
+    public let strayEvents: UInt64
+    /// Accesses to guest memory that did not happen.
+    public let memoryFaults: UInt64
+    /// Accesses that the specification leaves undefined, all together.
+    public let oddAccesses: UInt64
+    /// Resets of the function.
+    public let resets: UInt64
+    /// Signals that a reset took back before the client saw them.
+    public let recalled: UInt64
+    /// The kept decisions, oldest first; empty unless the device is traced.
+    public let trace: [TraceEvent]
+    /// The law of conservation, for every vector and for the pin.
+    public let booksBalance: Bool
+
+    init<Model: DeviceModel>(of device: ServedDevice<Model>) {
+        let endpoint = device.endpoint
+        let msix = endpoint.bus.interrupts.msix
+        name = device.name
+        vectors = (0..<msix.tableSize).compactMap { index in
+            guard let vector = VectorIndex(index) else { return nil }
+            return Vector(
+                index: index, counts: msix.counts(vector), isPending: msix.isPending(vector),
+                obstacles: msix.obstacles(vector))
+        }
+        pin = endpoint.bus.interrupts.pin.counts
+        isPinPending = endpoint.bus.interrupts.pin.isPending
+        reserved = endpoint.bus.interrupts.reservedCount
+        refusals = endpoint.bus.interrupts.refusals
+        lastRefusal = endpoint.bus.interrupts.lastRefusal?.description
+        strayEvents = msix.strayEvents
+        memoryFaults = endpoint.bus.memoryFaults
+        oddAccesses =
+            msix.oddAccesses.table &+ msix.oddAccesses.pending &+ endpoint.oddAccesses.undecoded
+            &+ endpoint.config.oddAccesses.reads &+ endpoint.config.oddAccesses.writes
+        resets = endpoint.resets
+        recalled = device.wiring.recalled
+        trace = endpoint.bus.interrupts.trace?.contents ?? []
+        booksBalance = msix.booksBalance && endpoint.bus.interrupts.pin.booksBalance
+    }
+}

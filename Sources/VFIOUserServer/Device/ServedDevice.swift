@@ -1,0 +1,68 @@
+import DeviceModels
+import IRQDomains
+import InterruptTrace
+import LinuxKernel
+import MessageSignaledInterrupts
+import PCIConfigSpace
+import PlatformTypes
+import VFIOInterface
+
+/// One device with everything that a client's connection needs of it.
+///
+/// It outlives connections and belongs to one loop; only that loop's thread comes here.
+final class ServedDevice<Model: DeviceModel> {
+    let name: String
+    let endpoint: PCIEndpoint<Model>
+    let memory: DMAMap
+    let wiring: IRQWiring
+    let irqCounts: IRQCounts
+
+    init(_ model: Model, _ placement: DevicePlacement) throws(VectorRefusal) {
+        name = placement.name
+        memory = DMAMap(limit: placement.limits.regionsPerClient)
+        endpoint = try PCIEndpoint(
+            model, pool: placement.parent, holder: placement.name, memory: memory)
+        let vectors = endpoint.bus.interrupts.msix.tableSize
+        wiring = IRQWiring(vectors: vectors)
+        irqCounts = IRQCounts(
+            intx: endpoint.description.interruptPin == .none ? 0 : 1, msix: UInt32(vectors))
+        if placement.traceCapacity > 0 {
+            endpoint.bus.interrupts.trace = .init(capacity: placement.traceCapacity)
+        }
+    }
+
+    /// Sends what the device left in its outbox.
+    @inline(__always)
+    func sendInterrupts() {
+        if endpoint.bus.interrupts.hasOutbox { drainOutbox() }
+    }
+
+    private func drainOutbox() {
+        for send in endpoint.bus.interrupts.outbox { wiring.signal(send.vector) }
+        if endpoint.bus.interrupts.lineDue { wiring.signalPin() }
+        endpoint.bus.interrupts.clearOutbox()
+    }
+
+    /// Resets the function and takes back signals that the client has not seen.
+    func reset() {
+        endpoint.reset()
+        sendInterrupts()
+        wiring.recall()
+    }
+
+    /// The client is gone: its memory and its eventfds go, and the function is reset so that every
+    /// lease returns to the parent (rule VU-22).
+    func disconnect() {
+        wiring.removeAll()
+        endpoint.bus.interrupts.withMSIX { msix, sends in
+            for index in 0..<msix.tableSize {
+                if let vector = VectorIndex(index) { msix.setBound(vector, false, into: &sends) }
+            }
+            msix.setMaskAuthority(.client, into: &sends)
+        }
+        endpoint.bus.interrupts.setPin(.unbound, true)
+        endpoint.reset()
+        memory.removeAll()
+        endpoint.bus.interrupts.clearOutbox()
+    }
+}

@@ -1,0 +1,132 @@
+import DeviceModels
+import LinuxKernel
+import Registers
+import VFIOUserWire
+
+/// One client's socket: bytes in, messages to the session, replies out.
+///
+/// A turn receives once, handles what that brought, and sends what came of it. While replies wait
+/// to be sent the connection reads nothing, so that a slow reader holds up only itself.
+final class Connection<Model: DeviceModel>: LoopSource {
+    private let stream: UnixStream
+    private let input: ReceiveBuffer
+    private var output = OutputQueue()
+    private let session: Session<Model>
+    private let limits: ClientLimits
+    private let wire: WireLimits
+    private let onEnd: (DisconnectReason) -> Void
+    private var isWaitingToSend = false
+
+    init(
+        _ stream: consuming UnixStream, session: Session<Model>, limits: ClientLimits,
+        onEnd: @escaping (DisconnectReason) -> Void
+    ) throws(HostError) {
+        try stream.setReceiveTimeout(milliseconds: EventLoop.patienceMilliseconds)
+        self.stream = stream
+        self.session = session
+        self.limits = limits
+        self.onEnd = onEnd
+        wire = limits.wire
+        input = ReceiveBuffer(
+            capacity: 256 << 10, maximumCapacity: max(256 << 10, wire.maxMessageSize))
+    }
+
+    override var descriptor: CInt { stream.raw }
+
+    override var mayWaitInTurn: Bool { true }
+
+    override var interest: EpollSet.Interest { isWaitingToSend ? .writable : .readable }
+
+    /// Ends the connection from this side.
+    func end(_ reason: DisconnectReason) {
+        stream.shutdown()
+        onEnd(reason)
+    }
+
+    override func turn(waiting: Bool) -> Turn {
+        if isWaitingToSend {
+            guard let reason = flush() else { return isWaitingToSend ? .idle : resume() }
+            return finish(reason)
+        }
+        switch stream.receive(into: input, blocking: waiting) {
+        case .bytes: return resume()
+        case .wouldBlock, .interrupted: return .idle
+        case .closed:
+            return finish(input.unreadCount == 0 ? .closedByClient : .closedWithinMessage)
+        case .truncatedDescriptors: return finish(.tooManyDescriptors)
+        case .failed(let errno):
+            return finish(errno == Errno.connectionReset ? .closedByClient : .socketError(errno))
+        }
+    }
+
+    /// Handles the messages that are complete, until none is left or the client must read first.
+    private func resume() -> Turn {
+        while true {
+            switch nextFrame() {
+            case .message(let header, let size):
+                handle(header, size)
+                if let reason = session.endReason { return finish(reason) }
+                if output.unsent >= limits.unsentBytes {
+                    if let reason = flush() { return finish(reason) }
+                    if isWaitingToSend { return .worked }
+                }
+            case .incomplete(let size):
+                guard input.ensure(capacity: size) else {
+                    preconditionFailure("the framing admits no message beyond the buffer's limit")
+                }
+                if let reason = flush() { return finish(reason) }
+                return .worked
+            case .violation(let violation):
+                return finish(.protocolViolation(violation.name))
+            }
+        }
+    }
+
+    private func handle(_ header: MessageHeader, _ size: Int) {
+        var descriptors = input.takeDescriptors(inNext: size)
+        input.withUnread { unread in
+            let payload = unread.extracting(MessageHeader.encodedSize..<size)
+            session.handle(header, payload, &descriptors, into: &output.bytes)
+        }
+        input.consume(size)
+    }
+
+    private enum NextFrame {
+        case message(MessageHeader, size: Int)
+        case incomplete(size: Int)
+        case violation(WireViolation)
+    }
+
+    private func nextFrame() -> NextFrame {
+        input.withUnread { unread in
+            switch Framing.next(in: unread, limits: wire) {
+            case .message(let header, let payload):
+                .message(header, size: payload.upperBound)
+            case .need(let missing): .incomplete(size: unread.byteCount + missing)
+            case .violation(let violation): .violation(violation)
+            }
+        }
+    }
+
+    /// Sends what waits. Returns why the connection ends, if it does.
+    private func flush() -> DisconnectReason? {
+        while output.unsent > 0 {
+            switch output.withUnsent({ stream.send($0, blocking: false) }) {
+            case .bytes(let count): output.remove(count)
+            case .interrupted: continue
+            case .wouldBlock:
+                isWaitingToSend = true
+                return nil
+            case .failed(let errno):
+                return Errno.isDisconnect(errno) ? .closedByClient : .socketError(errno)
+            }
+        }
+        isWaitingToSend = false
+        return nil
+    }
+
+    private func finish(_ reason: DisconnectReason) -> Turn {
+        onEnd(reason)
+        return .ended
+    }
+}

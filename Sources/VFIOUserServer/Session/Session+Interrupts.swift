@@ -1,0 +1,119 @@
+import DeviceModels
+import InterruptTrace
+import LinuxKernel
+import MessageSignaledInterrupts
+import PlatformTypes
+import Registers
+import VFIOInterface
+import VFIOUserWire
+
+/// SET_IRQS: binding, masking and firing by the client.
+///
+/// Binding says only where a vector's messages go. Whether the vector is backed is another matter,
+/// settled with the parent; the two come in either order (rule VU-15).
+extension Session {
+    func perform(
+        _ set: IRQSet, _ payload: RawSpan, _ descriptors: inout ReceivedDescriptors
+    ) throws(RequestRefusal) {
+        switch (set.action, set.data) {
+        case (.trigger, _) where set.disablesIndex:
+            unbind(set.index, 0..<device.irqCounts[set.index])
+        case (.trigger, .eventfd): try bind(set, &descriptors)
+        case (.trigger, .noEventfd): unbind(set.index, set.range)
+        case (.mask, .eventfd), (.mask, .noEventfd), (.unmask, .eventfd), (.unmask, .noEventfd):
+            throw RequestRefusal(.invalidArgument, "mask-by-eventfd-not-supported")
+        case (.trigger, _):
+            forEachSelected(set, payload) { fire(set.index, $0) }
+        case (.mask, _):
+            forEachSelected(set, payload) { mask(set.index, $0, true) }
+        case (.unmask, _):
+            forEachSelected(set, payload) { mask(set.index, $0, false) }
+        }
+    }
+
+    /// Verifies every descriptor before the first is used, so that a refusal changes nothing.
+    private func bind(
+        _ set: IRQSet, _ descriptors: inout ReceivedDescriptors
+    ) throws(RequestRefusal) {
+        var events = EventFDList()
+        while let descriptor = descriptors.takeFirst() {
+            do throws(HostError) {
+                events.append(try EventFD(adopting: descriptor))
+            } catch {
+                throw RequestRefusal(.invalidArgument, error.code.description)
+            }
+        }
+        for number in set.range {
+            guard let event = events.takeFirst() else { return }
+            bind(set.index, number, event)
+        }
+    }
+
+    private func bind(_ index: IRQIndex, _ number: UInt32, _ event: consuming EventFD) {
+        switch index {
+        case .intx:
+            device.wiring.bindPin(to: event)
+            device.endpoint.bus.interrupts.setPin(.masked, false)
+            device.endpoint.bus.interrupts.setPin(.unbound, false)
+        case .msix:
+            guard let vector = VectorIndex(number) else { return }
+            device.wiring.bind(vector, to: event)
+            device.endpoint.bus.interrupts.record(.bind, vector: vector)
+            setBound(vector, true)
+        case .msi, .error, .request:
+            preconditionFailure("an index without interrupts admits no range")
+        }
+    }
+
+    /// What is pending stays pending until somebody binds the vector again.
+    private func unbind(_ index: IRQIndex, _ range: Range<UInt32>) {
+        for number in range {
+            switch index {
+            case .intx:
+                device.endpoint.bus.interrupts.setPin(.unbound, true)
+                device.wiring.bindPin(to: nil)
+            case .msix:
+                guard let vector = VectorIndex(number) else { continue }
+                setBound(vector, false)
+                device.wiring.bind(vector, to: nil)
+                device.endpoint.bus.interrupts.record(.unbind, vector: vector)
+            case .msi, .error, .request: continue
+            }
+        }
+    }
+
+    private func setBound(_ vector: VectorIndex, _ bound: Bool) {
+        device.endpoint.bus.interrupts.withMSIX { msix, sends in
+            msix.setBound(vector, bound, into: &sends)
+        }
+    }
+
+    private func mask(_ index: IRQIndex, _ number: UInt32, _ masked: Bool) {
+        switch index {
+        case .intx: device.endpoint.bus.interrupts.setPin(.masked, masked)
+        case .msix:
+            guard let vector = VectorIndex(number) else { return }
+            device.endpoint.bus.interrupts.withMSIX { msix, sends in
+                msix.setClientMask(vector, masked, into: &sends)
+            }
+        case .msi, .error, .request: return
+        }
+    }
+
+    /// The client's own trigger is an event like the device's, and is accounted for like one.
+    private func fire(_ index: IRQIndex, _ number: UInt32) {
+        switch index {
+        case .intx: device.endpoint.bus.interrupts.assertLine()
+        case .msix:
+            guard let vector = VectorIndex(number) else { return }
+            device.endpoint.bus.interrupts.assert(vector)
+        case .msi, .error, .request: return
+        }
+    }
+
+    private func forEachSelected(
+        _ set: IRQSet, _ payload: RawSpan, _ body: (UInt32) -> Void
+    ) {
+        for number in set.range where set.selects(number, in: payload) { body(number) }
+    }
+}

@@ -1,0 +1,162 @@
+import BasicContainers
+public import DeviceModels
+public import IRQDomains
+public import LinuxKernel
+import Synchronization
+
+/// A vfio-user server: devices on event loops, one loop a thread, one client a device.
+///
+/// Every method may be called from any thread. Devices are made on their loop and never leave it.
+public final class VFIOUserServer: Sendable {
+    /// How a server runs.
+    public struct Configuration: Sendable {
+        /// The number of loops; devices are spread over them.
+        public let loops: Int
+        /// Whether loops poll before they sleep.
+        public let polling: PollingPolicy
+
+        /// - Precondition: there is at least one loop.
+        public init(
+            loops: Int = ProcessorCount.available, polling: PollingPolicy = .off
+        ) {
+            precondition(loops > 0, "a server has at least one loop")
+            self.loops = loops
+            self.polling = polling
+        }
+    }
+
+    /// Why a device could not be offered.
+    public enum PlacementError: Error, Sendable {
+        /// The host refused the socket.
+        case host(HostError)
+        /// The parent has not the vectors that the device needs at creation.
+        case vectors(VectorRefusal)
+        /// The server has stopped.
+        case stopped
+    }
+
+    private struct Members {
+        var devices: [String: PlacedDevice] = [:]
+        var placed = 0
+    }
+
+    private struct PlacedDevice: Sendable {
+        let loop: LoopHandle
+        let number: Int
+    }
+
+    private let loops: [LoopHandle]
+    private let threads: Threads
+    private let members = Mutex(Members())
+    private let observe: @Sendable (ServerEvent) -> Void
+
+    /// Starts the loops.
+    ///
+    /// - Parameter observe: hears what happens, on the loop where it happens; it must not block.
+    public init(
+        _ configuration: Configuration = .init(),
+        observe: @escaping @Sendable (ServerEvent) -> Void = { _ in }
+    ) throws(HostError) {
+        self.observe = observe
+        threads = Threads()
+        var loops: [LoopHandle] = []
+        for number in 0..<configuration.loops {
+            let started = try LoopHandle.start(
+                name: "carillon-\(number)", polling: configuration.polling
+            ) { error in observe(.hostError(device: "loop \(number)", error: error)) }
+            loops.append(started.handle)
+            threads.add(started.thread)
+        }
+        self.loops = loops
+    }
+
+    /// Offers a device; returns once clients can connect.
+    ///
+    /// - Parameter make: makes the device, on the loop that it will live on.
+    public func serve<Model: DeviceModel>(
+        _ placement: DevicePlacement, _ make: @escaping @Sendable () -> Model
+    ) async throws(PlacementError) {
+        let (loop, number) = members.withLock { members in
+            defer { members.placed += 1 }
+            return (loops[members.placed % loops.count], members.placed)
+        }
+        let observe = observe
+        let outcome: Result<Void, PlacementError> = await withCheckedContinuation { answer in
+            let reply = OneReply(answer, otherwise: .failure(.stopped))
+            loop.post { loop in
+                reply.give(Self.place(make(), placement, number: number, on: loop, observe))
+            }
+        }
+        try outcome.get()
+        members.withLock {
+            $0.devices[placement.name] = PlacedDevice(loop: loop, number: number)
+        }
+        observe(.listening(device: placement.name, path: placement.socketPath))
+    }
+
+    /// What became of the interrupts of the device called `name` so far, or nil without such one.
+    public func report(of name: String) async -> DeviceReport? {
+        guard let placed = members.withLock({ $0.devices[name] }) else { return nil }
+        return await withCheckedContinuation { answer in
+            let reply = OneReply(answer, otherwise: nil)
+            placed.loop.post { loop in reply.give(loop.residents[placed.number]?.report()) }
+        }
+    }
+
+    /// Ends every connection, removes every socket, and returns once the loops have ended.
+    ///
+    /// Call it once; a second call has no effect.
+    public func stop() {
+        for loop in loops {
+            loop.post { loop in
+                for resident in loop.residents.values { resident.close() }
+                loop.residents.removeAll()
+                loop.stop()
+            }
+        }
+        threads.joinAll()
+    }
+
+    private static func place<Model: DeviceModel>(
+        _ model: Model, _ placement: DevicePlacement, number: Int, on loop: EventLoop,
+        _ observe: @escaping @Sendable (ServerEvent) -> Void
+    ) -> Result<Void, PlacementError> {
+        do throws(VectorRefusal) {
+            let device = try ServedDevice(model, placement)
+            do throws(HostError) {
+                let socket = try UnixListener(path: placement.socketPath)
+                let listener = DeviceListener(
+                    socket, device: device, placement: placement, loop: loop, observe: observe)
+                try loop.add(listener)
+                loop.residents[number] = Resident(
+                    report: { DeviceReport(of: device) }, close: { listener.close() })
+            } catch { return .failure(.host(error)) }
+            return .success(())
+        } catch { return .failure(.vectors(error)) }
+    }
+}
+
+/// What a loop knows of a device that lives on it.
+struct Resident {
+    let report: () -> DeviceReport
+    let close: () -> Void
+}
+
+/// The threads of a server, to be joined once.
+private final class Threads: Sendable {
+    private let running = Mutex(UniqueArray<KernelThread>())
+
+    func add(_ thread: consuming KernelThread) {
+        var thread: KernelThread? = consume thread
+        running.withLock { running in
+            if let taken = thread.take() { running.append(taken) }
+        }
+    }
+
+    /// Waits for every thread. Only `stop` comes here, so nobody waits for the lock meanwhile.
+    func joinAll() {
+        running.withLock { running in
+            while !running.isEmpty { running.removeLast().join() }
+        }
+    }
+}

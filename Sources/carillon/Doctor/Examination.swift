@@ -1,0 +1,136 @@
+import Foundation
+import LinuxKernel
+
+/// Looks at the machine, one thing after another.
+struct Examination {
+    /// Descriptors that a server with a handful of devices can come to use.
+    static let descriptorsWanted: UInt64 = 4096
+
+    private let environment = ProcessInfo.processInfo.environment
+
+    func findings() -> [Finding] {
+        [kernelObjects(), kvm(), qemu(), descriptors(), lockedMemory()]
+    }
+
+    private func kernelObjects() -> Finding {
+        do throws(HostError) {
+            _ = try EventFD()
+            _ = try EpollSet()
+            _ = try MemoryFile(name: "carillon-doctor", size: 4096, sealShrink: true)
+            return Finding(
+                subject: "kernel objects", state: .good,
+                observation: "eventfd, epoll and sealed memory files work", advice: nil)
+        } catch {
+            return Finding(
+                subject: "kernel objects", state: .bad, observation: error.description,
+                advice: "Carillon needs Linux 5.4 or newer, outside a sandbox that forbids these.")
+        }
+    }
+
+    private func kvm() -> Finding {
+        switch KVMNode.probe() {
+        case .usable(let version):
+            Finding(
+                subject: "/dev/kvm", state: .good, observation: "usable, API version \(version)",
+                advice: nil)
+        case .absent:
+            Finding(
+                subject: "/dev/kvm", state: .note, observation: "absent",
+                advice: "Guests then run under QEMU's TCG, slower; load kvm-intel or kvm-amd, or "
+                    + "enable virtualization in the firmware, for speed.")
+        case .noPermission(let errno):
+            Finding(
+                subject: "/dev/kvm", state: .note, observation: "no permission (errno \(errno))",
+                advice: "Add yourself to its group: sudo usermod -aG kvm $USER, then log in again.")
+        case .notKVM(let errno):
+            Finding(
+                subject: "/dev/kvm", state: .note, observation: "not a KVM node (errno \(errno))",
+                advice: "Something else has its name; remove it and load the kvm module.")
+        }
+    }
+
+    private func descriptors() -> Finding {
+        limit("open files", { () throws(HostError) in try ResourceLimits.descriptors }) { limit in
+            let isEnough = limit.hard >= Self.descriptorsWanted
+            return Finding(
+                subject: "open files", state: isEnough ? .good : .note,
+                observation: "\(limit.soft) now, at most \(limit.hard)",
+                advice: isEnough
+                    ? nil
+                    : "Every vector of every client takes one; raise LimitNOFILE= of the service "
+                        + "or nofile in limits.conf to \(Self.descriptorsWanted) or more.")
+        }
+    }
+
+    private func lockedMemory() -> Finding {
+        limit("locked memory", { () throws(HostError) in try ResourceLimits.lockedMemory }) { limit in
+            let isUnlimited = limit.soft == ResourceLimits.unlimited
+            let isEnough = isUnlimited || limit.soft >= 64 << 20
+            return Finding(
+                subject: "locked memory", state: isEnough ? .good : .note,
+                observation: isUnlimited ? "unlimited" : "\(limit.soft >> 10) KiB",
+                advice: isEnough
+                    ? nil
+                    : "vfio-user needs none, but passing host devices to the guest does: raise "
+                        + "LimitMEMLOCK= or memlock in limits.conf to the guest's memory size.")
+        }
+    }
+
+    private func limit(
+        _ subject: String, _ read: () throws(HostError) -> ResourceLimits.Limit,
+        _ judge: (ResourceLimits.Limit) -> Finding
+    ) -> Finding {
+        do throws(HostError) { return judge(try read()) } catch {
+            return Finding(
+                subject: subject, state: .bad, observation: error.description,
+                advice: "Carillon reads it with getrlimit, which a sandbox may forbid.")
+        }
+    }
+
+    // MARK: QEMU
+
+    private func qemu() -> Finding {
+        guard let path = qemuPath() else {
+            return Finding(
+                subject: "QEMU", state: .note, observation: "not found",
+                advice: "make lab obtains one without installing it; or install QEMU 10.1 or newer, "
+                    + "or name one in CARILLON_QEMU.")
+        }
+        guard let banner = output(of: path, ["--version"])?.split(separator: "\n").first else {
+            return Finding(
+                subject: "QEMU", state: .note, observation: "\(path) does not run",
+                advice: "Check that it is an executable for this machine.")
+        }
+        let devices = output(of: path, ["-device", "help"]) ?? ""
+        if devices.contains("vfio-user-pci") {
+            return Finding(
+                subject: "QEMU", state: .good, observation: "\(path): \(banner), has vfio-user-pci",
+                advice: nil)
+        }
+        return Finding(
+            subject: "QEMU", state: .note, observation: "\(path): \(banner), no vfio-user-pci",
+            advice: "vfio-user-pci came with QEMU 10.1: make lab obtains a newer one without "
+                + "installing it.")
+    }
+
+    private func qemuPath() -> String? {
+        if let named = environment["CARILLON_QEMU"], !named.isEmpty { return named }
+        let folders = (environment["PATH"] ?? "").split(separator: ":").map(String.init)
+        return folders.map { $0 + "/qemu-system-x86_64" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
+    private func output(of path: String, _ arguments: [String]) -> String? {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = arguments
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return nil }
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return process.terminationStatus == 0 ? String(decoding: data, as: UTF8.self) : nil
+    }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import Foundation
+
+/// Prints the arguments with which QEMU attaches to a served device.
+struct QEMUArgsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "qemu-args",
+        abstract: "Print the arguments with which QEMU (10.1 or newer) attaches to a device.",
+        discussion: """
+            The machine's memory must be shared with the device, so it comes from a memfd. Use the \
+            words as they are in a shell: qemu-system-x86_64 $(carillon qemu-args …) needs eval \
+            because one word is JSON; --json prints an array for scripts.
+            """
+    )
+
+    @Option(help: "The socket that carillon serve listens on.")
+    var socket: String
+
+    @Option(help: "The guest's memory, as QEMU writes sizes.")
+    var memory = "512M"
+
+    @Flag(help: "Print a JSON array of arguments instead of shell words.")
+    var json = false
+
+    func validate() throws {
+        guard !socket.isEmpty else { throw ValidationError("--socket needs a path.") }
+        let digits = memory.prefix { $0.isNumber && $0.isASCII }
+        guard !digits.isEmpty, ["", "M", "G"].contains(String(memory.dropFirst(digits.count)))
+        else { throw ValidationError("--memory takes a size such as 512M or 2G.") }
+    }
+
+    func run() throws {
+        let arguments = try Self.arguments(socket: socket, memory: memory)
+        if json { return try Output.json(arguments) }
+        Output.line(arguments.map(Self.shellWord).joined(separator: " "))
+    }
+
+    private struct Device: Encodable {
+        struct Socket: Encodable {
+            let path: String
+            let type = "unix"
+        }
+
+        let driver = "vfio-user-pci"
+        let socket: Socket
+    }
+
+    static func arguments(socket: String, memory: String) throws -> [String] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let path = URL(fileURLWithPath: socket).path
+        let device = try encoder.encode(Device(socket: .init(path: path)))
+        return [
+            "-object", "memory-backend-memfd,id=mem,size=\(memory),share=on",
+            "-machine", "q35,memory-backend=mem", "-m", memory,
+            "-device", String(decoding: device, as: UTF8.self),
+        ]
+    }
+
+    private static func shellWord(_ argument: String) -> String {
+        let plain = argument.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) || "-,=./_".contains($0) }
+        return plain ? argument : "'" + argument.replacing("'", with: "'\\''") + "'"
+    }
+}

@@ -1,0 +1,54 @@
+import Logging
+import VFIOUserServer
+
+/// Tells the operator what a server does: a log for people, reports for machines.
+struct ServerReporter: Sendable {
+    let logger: Logger
+    let writesJSON: Bool
+
+    func observe(_ event: ServerEvent) {
+        switch event {
+        case .listening(let device, let path):
+            logger.info("listening", metadata: ["device": "\(device)", "socket": "\(path)"])
+        case .connected(let device, let process):
+            logger.info("connected", metadata: ["device": "\(device)", "process": "\(process)"])
+        case .negotiated(let device, let profile):
+            logger.info("negotiated", metadata: ["device": "\(device)", "profile": "\(profile)"])
+        case .turnedAway(let device, let process):
+            logger.warning(
+                "a second client was turned away",
+                metadata: ["device": "\(device)", "process": "\(process)"])
+        case .refused(let device, let request, let reason):
+            logger.warning(
+                "request refused",
+                metadata: [
+                    "device": "\(device)", "request": "\(request)", "reason": "\(reason)",
+                ])
+        case .vectorRefused(let device, let reason):
+            logger.notice(
+                "the guest was told no", metadata: ["device": "\(device)", "reason": "\(reason)"])
+        case .disconnected(_, let reason, let report): disconnected(reason, report)
+        case .hostError(let device, let error):
+            logger.error("\(error)", metadata: ["device": "\(device)"])
+        }
+    }
+
+    private func disconnected(_ reason: DisconnectReason, _ report: DeviceReport) {
+        logger.info(
+            "disconnected", metadata: ["device": "\(report.name)", "reason": "\(reason)"])
+        let figures = DeviceFigures(report)
+        for vector in figures.vectors where vector.raised > 0 {
+            logger.info(
+                "interrupts",
+                metadata: [
+                    "vector": "\(vector.vector)", "raised": "\(vector.raised)",
+                    "sent": "\(vector.sent)", "coalesced": "\(vector.coalesced)",
+                    "pending": "\(vector.pending)",
+                    "discarded": "\(vector.withdrawn + vector.reset + vector.released)",
+                ])
+        }
+        if !report.booksBalance { logger.critical("the books do not balance") }
+        guard writesJSON else { return }
+        do { try Output.json(figures) } catch { logger.error("\(error)") }
+    }
+}

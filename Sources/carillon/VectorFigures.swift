@@ -1,0 +1,73 @@
+import InterruptTrace
+import MessageSignaledInterrupts
+import VFIOUserServer
+
+/// The counts of one vector or of the pin, as the program shows them.
+struct VectorFigures: Codable {
+    let vector: String
+    let raised: UInt64
+    let sent: UInt64
+    let coalesced: UInt64
+    let pending: UInt64
+    let withdrawn: UInt64
+    let reset: UInt64
+    let released: UInt64
+    let obstacles: String
+
+    init(_ vector: DeviceReport.Vector) {
+        self.vector = "\(vector.index)"
+        raised = vector.counts.raised
+        sent = vector.counts.sent
+        coalesced = vector.counts.coalesced
+        pending = vector.isPending ? 1 : 0
+        withdrawn = vector.counts.withdrawn
+        reset = vector.counts.reset
+        released = vector.counts.released
+        obstacles = vector.obstacles.description
+    }
+
+    init(pin counts: INTxFunction.Counts, isPending: Bool) {
+        vector = "pin"
+        raised = counts.raised
+        sent = counts.sent
+        coalesced = counts.coalesced
+        pending = isPending ? 1 : 0
+        withdrawn = counts.withdrawn
+        reset = counts.reset
+        released = 0
+        obstacles = ""
+    }
+}
+
+/// What became of a device's interrupts, as the program shows it.
+struct DeviceFigures: Codable {
+    let device: String
+    let vectors: [VectorFigures]
+    let reserved: Int
+    let refusals: UInt64
+    let lastRefusal: String?
+    let strayEvents: UInt64
+    let memoryFaults: UInt64
+    let oddAccesses: UInt64
+    let resets: UInt64
+    let recalled: UInt64
+    let booksBalance: Bool
+    let trace: [String]
+
+    init(_ report: DeviceReport) {
+        device = report.name
+        vectors =
+            report.vectors.map { VectorFigures($0) }
+            + [VectorFigures(pin: report.pin, isPending: report.isPinPending)]
+        reserved = report.reserved
+        refusals = report.refusals
+        lastRefusal = report.lastRefusal
+        strayEvents = report.strayEvents
+        memoryFaults = report.memoryFaults
+        oddAccesses = report.oddAccesses
+        resets = report.resets
+        recalled = report.recalled
+        booksBalance = report.booksBalance
+        trace = report.trace.map(\.description)
+    }
+}
