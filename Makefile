@@ -1,0 +1,70 @@
+# The one door to this repository: `make help` lists what is behind it.
+
+# Warnings of our own modules are errors; SwiftPM keeps the flag from other people's packages.
+# One set of flags for all debug builds, so that no target rebuilds what another has built.
+FLAGS = -Xswiftc -warnings-as-errors
+TIDY = swift run $(FLAGS) carillon-tidy
+
+# The test targets that need the lab, as regular expressions.
+QTEST_TESTS ?= QTest
+GUEST_TESTS ?= Guest
+
+.DEFAULT_GOAL := help
+.PHONY: help build release test test-one check lab qtest guest-test examples try bench tidy \
+	layers rules unsafe format clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+build: ## Build everything for debugging
+	swift build --build-tests $(FLAGS)
+
+release: ## Build the program for use
+	swift build -c release --product carillon
+
+test: ## Run the tests of this package
+	@Tools/check.sh test
+
+test-one: ## Run the tests whose identifier matches NAME=, such as MSIXTests/unmasking
+	@test -n "$(NAME)" || { echo "usage: make test-one NAME=REGEX" >&2; exit 64; }
+	@Tools/check.sh test "$(NAME)"
+
+check: ## Run everything that must hold: format, build, tests, lab, examples, a run
+	@Tools/check.sh
+
+lab: ## Fetch QEMU and guest kernels for the lab
+	lab/setup.sh
+
+qtest: lab ## Drive QEMU's devices without a guest
+	@Tools/check.sh test '$(QTEST_TESTS)'
+
+guest-test: lab ## Boot guests that judge the interrupts
+	@Tools/check.sh test '$(GUEST_TESTS)'
+
+examples: ## Build, test and run the examples
+	@Tools/check.sh examples
+
+try: ## Play a few interrupts, without KVM and without root
+	swift run -c release carillon try
+
+bench: ## Measure what an interrupt costs
+	swift run -c release carillon bench
+
+tidy: ## Check the repository's own rules
+	@$(TIDY) check
+
+layers: ## Print the layers and what each module imports
+	@$(TIDY) layers
+
+rules: ## Print which specification rules and scenarios have a test
+	@$(TIDY) rules
+
+unsafe: ## Count the places that say `unsafe`
+	@$(TIDY) unsafe
+
+format: ## Rewrite the sources as .swift-format says
+	find Package.swift Sources Tests Tools Examples -name '.build*' -prune -o -name '*.swift' \
+		-print0 | xargs -0 swift format --in-place --parallel
+
+clean: ## Remove what was built
+	rm -rf .build Examples/*/.build

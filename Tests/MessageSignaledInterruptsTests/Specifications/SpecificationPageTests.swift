@@ -1,0 +1,74 @@
+import Foundation
+import MessageSignaledInterrupts
+import Registers
+import TestTraits
+import Testing
+
+/// The pages of rules say what the code says, and every rule of theirs has a test.
+struct SpecificationPageTests {
+    private static let root = URL(filePath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    private static let layouts =
+        [
+            MSIXCapability.messageControl(tableSize: 2048),
+            MSIXCapability.placement(
+                "Table Offset/Table BIR", bar: 0, offset: 0, "PCIe 6.0 §7.7.2.3"),
+            MSIXCapability.placement("PBA Offset/PBA BIR", bar: 0, offset: 0, "PCIe 6.0 §7.7.2.4"),
+        ] + MSIXTableEntry.registers
+
+    @Test(arguments: layouts)
+    func thePageShowsTheLayoutAsItIs(layout: RegisterLayout) throws {
+        let page = try Self.page("msix")
+        #expect(page.contains("### \(layout.name)\n\n\(layout.markdownTable)\n\n"))
+    }
+
+    @Test(arguments: [("msix", "MSIX", 43), ("intx", "INTX", 12), ("vectors", "VEC", 7)])
+    func rulesAreNumberedWithoutGapsAndHaveAStatus(page: String, prefix: String, count: Int) throws
+    {
+        let rows = try Self.rules(of: page, prefix)
+        #expect(rows.map { $0[0] } == (1...count).map { "\(prefix)-\($0)" })
+        for row in rows {
+            #expect(row.count == 4, "\(row[0])")
+            #expect(["specified", "declared", "unsupported"].contains(row.last), "\(row[0])")
+        }
+    }
+
+    @Test(arguments: [("msix", "MSIX"), ("intx", "INTX"), ("vectors", "VEC")])
+    func everyRuleHasATest(page: String, prefix: String) throws {
+        let tests = try Self.testSources()
+        for row in try Self.rules(of: page, prefix) {
+            #expect(tests.contains("\"\(row[0])\""), "\(row[0]) has no test")
+        }
+    }
+
+    private static func page(_ name: String) throws -> String {
+        try String(
+            contentsOf: root.appending(path: "docs/specifications/\(name).md"), encoding: .utf8)
+    }
+
+    /// The cells of every row of the page that begins with a rule's number.
+    private static func rules(of page: String, _ prefix: String) throws -> [[String]] {
+        try Self.page(page).split(separator: "\n")
+            .filter { $0.hasPrefix("| \(prefix)-") }
+            .map { row in
+                row.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+            }
+    }
+
+    /// The text of every line in which a test names rules.
+    private static func testSources() throws -> String {
+        let folder = root.appending(path: "Tests")
+        let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
+        var lines = ""
+        while let file = files?.nextObject() as? URL {
+            guard file.pathExtension == "swift" else { continue }
+            let text = try String(contentsOf: file, encoding: .utf8)
+            for line in text.split(separator: "\n") where line.contains(".rule") {
+                lines += line + "\n"
+            }
+        }
+        return lines
+    }
+}

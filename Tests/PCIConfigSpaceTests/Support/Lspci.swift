@@ -1,0 +1,39 @@
+import Foundation
+import PCIConfigSpace
+
+/// The decoder of pciutils, which knows nothing of us.
+enum Lspci {
+    /// The program: `CARILLON_LSPCI`, or the first `lspci` in `PATH` or where administrators' programs are.
+    static let path: String? = {
+        let environment = ProcessInfo.processInfo.environment
+        if let named = environment["CARILLON_LSPCI"] {
+            return FileManager.default.isExecutableFile(atPath: named) ? named : nil
+        }
+        let directories = (environment["PATH"] ?? "").split(separator: ":").map(String.init)
+        return (directories + ["/usr/bin", "/usr/sbin", "/sbin"])
+            .map { $0 + "/lspci" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }()
+
+    static var isAvailable: Bool { path != nil }
+
+    /// What `lspci -vv` says of the dump, one trimmed line each.
+    static func decode(_ config: ConfigSpace) throws -> [String] {
+        let file = FileManager.default.temporaryDirectory
+            .appendingPathComponent("carillon-\(UUID().uuidString).lspci")
+        try Data(config.lspciDump().utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(fileURLWithPath: path ?? "/usr/bin/lspci")
+        process.arguments = ["-vv", "-n", "-F", file.path]
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let text = try output.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return String(decoding: text, as: UTF8.self).split(separator: "\n").map {
+            $0.trimmingCharacters(in: .whitespaces)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// A program the tests started, with everything it prints kept in memory. It dies with this object.
+final class ChildProcess: Sendable {
+    private let process: Process
+    private let output: OutputLog
+    private let errorOutput: OutputLog
+    private let exit = NSCondition()
+    private let exitStatus = Mutex<Int32?>(nil)
+
+    /// Starts a program without input. Variables are added to the environment of the tests.
+    init(
+        _ executable: String, _ arguments: [String], variables: [String: String] = [:],
+    ) throws(LabError) {
+        let outputPipe = Pipe()
+        let errorPipe = Pipe()
+        process = Process()
+        process.executableURL = URL(fileURLWithPath: executable)
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = outputPipe
+        process.standardError = errorPipe
+        output = OutputLog(reading: outputPipe.fileHandleForReading)
+        errorOutput = OutputLog(reading: errorPipe.fileHandleForReading)
+        process.terminationHandler = { [weak self] process in
+            self?.recordExit(ChildProcess.status(of: process))
+        }
+        do {
+            try process.run()
+        } catch {
+            throw LabError("start \(executable)", reason: "\(error)")
+        }
+    }
+
+    deinit {
+        kill()
+    }
+
+    /// Everything written to the standard output so far.
+    var outputText: String { output.text }
+    /// Everything written to the error output so far.
+    var errorText: String { errorOutput.text }
+
+    /// Waits until the program has ended and its output is complete.
+    ///
+    /// - Returns: its exit status, 128 plus the number of the signal that ended it, or nil when it
+    ///   still ran after that time.
+    func waitForExit(timeoutSeconds: Double) -> Int32? {
+        let deadline = Date(timeIntervalSinceNow: timeoutSeconds)
+        exit.lock()
+        while exitStatus.withLock({ $0 }) == nil, exit.wait(until: deadline) {}
+        exit.unlock()
+        guard let status = exitStatus.withLock({ $0 }) else { return nil }
+        _ = output.waitForEnd(until: deadline)
+        _ = errorOutput.waitForEnd(until: deadline)
+        return status
+    }
+
+    /// Waits until the standard output contains a text; false when it ended without or time is up.
+    func waitForOutput(_ text: String, timeoutSeconds: Double) -> Bool {
+        output.wait(for: text, until: Date(timeIntervalSinceNow: timeoutSeconds))
+    }
+
+    /// Ends the program at once if it still runs.
+    func kill() {
+        if process.isRunning {
+            _ = Glibc.kill(process.processIdentifier, SIGKILL)
+        }
+    }
+
+    /// Runs a program to its end; throws unless it succeeds within the time.
+    static func run(
+        _ executable: String, _ arguments: [String], variables: [String: String] = [:],
+        timeoutSeconds: Double = 60,
+    ) throws(LabError) -> String {
+        let child = try ChildProcess(executable, arguments, variables: variables)
+        let status = child.waitForExit(timeoutSeconds: timeoutSeconds)
+        guard status == 0 else {
+            let reason = status.map { "ended with status \($0)" } ?? "did not end in time"
+            let command = ([executable] + arguments).joined(separator: " ")
+            throw LabError(command, reason: reason, diagnostics: child.errorText)
+        }
+        return child.outputText
+    }
+
+    private func recordExit(_ status: Int32) {
+        exitStatus.withLock { $0 = status }
+        exit.lock()
+        exit.broadcast()
+        exit.unlock()
+    }
+
+    private static func status(of process: Process) -> Int32 {
+        switch process.terminationReason {
+        case .uncaughtSignal: 128 + process.terminationStatus
+        default: process.terminationStatus
+        }
+    }
+}

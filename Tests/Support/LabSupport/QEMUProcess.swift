@@ -1,0 +1,45 @@
+/// A running QEMU. It has only the devices its arguments name, and it dies with this object.
+package final class QEMUProcess: Sendable {
+    private let process: ChildProcess
+
+    /// Starts QEMU's q35 machine.
+    ///
+    /// The machine's RAM is shared memory, because a vfio-user server that is handed private memory
+    /// reads zeros from it and learns of no error.
+    ///
+    /// - Parameter arguments: what is added to the machine: accelerator, devices, kernel.
+    package init(
+        lab: Lab, memoryMebibytes: Int, arguments: [String],
+    ) throws(LabError) {
+        let machine = [
+            "-display", "none", "-nodefaults", "-no-user-config", "-monitor", "none",
+            "-M", "q35,memory-backend=mem", "-m", "\(memoryMebibytes)",
+            "-object", "memory-backend-memfd,id=mem,size=\(memoryMebibytes)M,share=on",
+        ]
+        process = try ChildProcess(lab.qemu, machine + arguments)
+    }
+
+    /// Everything the first serial port sent so far, if it is `-serial stdio`.
+    package var serial: String { process.outputText }
+
+    /// QEMU's own messages so far.
+    package var diagnostics: String { process.errorText }
+
+    /// Waits until QEMU has ended and its output is complete.
+    ///
+    /// - Returns: its exit status, 128 plus the number of the signal that ended it, or nil when it
+    ///   still ran after that time.
+    package func waitForExit(timeoutSeconds: Double) -> Int32? {
+        process.waitForExit(timeoutSeconds: timeoutSeconds)
+    }
+
+    /// Waits until the serial port has sent a text; false when QEMU ended without or time is up.
+    package func waitForSerial(_ text: String, timeoutSeconds: Double) -> Bool {
+        process.waitForOutput(text, timeoutSeconds: timeoutSeconds)
+    }
+
+    /// Ends QEMU at once. A vfio-user server sees its socket close, as with any end of QEMU.
+    package func kill() {
+        process.kill()
+    }
+}
