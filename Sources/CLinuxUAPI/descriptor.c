@@ -20,8 +20,9 @@ int uapi_set_nonblocking(int fd, int nonblocking) {
     return wanted == flags ? 0 : answer(fcntl(fd, F_SETFL, wanted));
 }
 
-/// The name under /proc/thread-self/fd. A path begins with '/', so nobody can make a file whose name
-/// reads like that of an anonymous inode.
+/// The name under /proc/thread-self/fd: thread-self because /proc/self shows nothing once the main
+/// thread has ended. A path begins with '/', so nobody can make a file whose name reads like that
+/// of an anonymous inode.
 static int name_of(int fd, char *name, size_t capacity) {
     char link[40];
     snprintf(link, sizeof link, "/proc/thread-self/fd/%d", fd);

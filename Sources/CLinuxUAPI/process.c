@@ -11,7 +11,6 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(pthread_t) == sizeof(uint64_t), "a thread travels as 64 bits");
@@ -56,24 +55,6 @@ int uapi_thread_start(
 int uapi_thread_join(uint64_t thread) { return -pthread_join((pthread_t)thread, NULL); }
 int uapi_thread_detach(uint64_t thread) { return -pthread_detach((pthread_t)thread); }
 int uapi_thread_interrupt(uint64_t thread) { return -pthread_kill((pthread_t)thread, SIGUSR1); }
-
-// MARK: Signals
-
-int uapi_termination_signals(void) {
-    sigset_t both;
-    sigemptyset(&both);
-    sigaddset(&both, SIGINT);
-    sigaddset(&both, SIGTERM);
-    int failure = pthread_sigmask(SIG_BLOCK, &both, NULL);
-    if (failure) return -failure;
-    return answer(signalfd(-1, &both, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
-int uapi_next_signal(int fd) {
-    struct signalfd_siginfo info;
-    ssize_t size = read(fd, &info, sizeof info);
-    return size == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
-}
 
 // MARK: Limits, entropy, /proc, /dev/kvm
 

@@ -66,7 +66,10 @@ int uapi_unix_bind(int fd, const char *path, uint32_t mode) {
     // afterwards can only add bits that were asked for.
     if (fchmod(fd, (mode_t)mode) < 0) return -errno;
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) return -errno;
-    return answer(chmod(path, (mode_t)mode));
+    if (chmod(path, (mode_t)mode) == 0) return 0;
+    failure = -errno;
+    unlink(path);
+    return failure;
 }
 
 int uapi_listen(int fd, int backlog) { return answer(listen(fd, backlog)); }

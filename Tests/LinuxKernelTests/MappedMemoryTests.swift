@@ -132,7 +132,8 @@ extension KernelObjects {
             let reader = try map(access: .readOnly)
             let thread = try KernelThread(name: "writer") {
                 for round in 1...2_000 as ClosedRange<UInt32> {
-                    _ = writer.copyOut([UInt8](repeating: UInt8(truncatingIfNeeded: round), count: 4), to: 64)
+                    let byte = UInt8(truncatingIfNeeded: round)
+                    _ = writer.copyOut([byte, byte, byte, byte], to: 64)
                     MappedMemory.fullFence()
                     _ = writer.storeRelease32(round, at: 0)
                     while writer.loadAcquire32(at: 128) != .value(round) { sched_yield() }
@@ -165,9 +166,10 @@ extension KernelObjects {
     }
 
     @Suite struct MappingRefusalTests {
-        @Test(arguments: [
-            (0, 4_097), (1, 4_096), (4_096, 1), (.max, 1), (.max, .max), (0, 0), (0, -1),
-        ] as [(UInt64, Int)])
+        @Test(
+            arguments: [
+                (0, 4_097), (1, 4_096), (4_096, 1), (.max, 1), (.max, .max), (0, 0), (0, -1),
+            ] as [(UInt64, Int)])
         func aRangeBeyondTheFileIsRefused(offset: UInt64, length: Int) throws {
             let file = try MemoryFile(name: "short", size: 4_096, sealShrink: false)
             let error = mapError(file.raw, offset: offset, length: length)
@@ -194,6 +196,7 @@ extension KernelObjects {
             let error = mapError(readable.raw)
             #expect(error?.code == .map)
             #expect(error?.errno == EACCES)
+            #expect(error?.advice.contains("opened for the access") == true)
         }
 
         private func mapError(_ raw: CInt, offset: UInt64 = 0, length: Int = 1) -> HostError? {

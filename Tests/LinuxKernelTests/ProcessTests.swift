@@ -100,42 +100,6 @@ extension KernelObjects {
         }
     }
 
-    @Suite struct TerminationSignalsTests {
-        @Test func bothSignalsAreReadInsteadOfKilling() throws {
-            let outcome = SharedNumber()
-            // In a thread of its own: the signals stay blocked, and are raised, only there.
-            let thread = try KernelThread(name: "signals") {
-                guard let signals = try? TerminationSignals() else { return }
-                var steps = signals.next() == nil ? 1 : 0
-                raise(SIGTERM)
-                if signals.next() == .terminate { steps += 1 }
-                raise(SIGINT)
-                if signals.next() == .interrupt { steps += 1 }
-                if signals.next() == nil { steps += 1 }
-                outcome.store(steps)
-            }
-            thread.join()
-            #expect(outcome.load() == 4)
-        }
-
-        @Test func anEpollSetSeesASignal() throws {
-            let outcome = SharedNumber()
-            let thread = try KernelThread(name: "signals") {
-                guard let signals = try? TerminationSignals(), let set = try? EpollSet() else {
-                    return
-                }
-                try? set.add(descriptor: signals.raw, token: 3, interest: .readable)
-                var ready = [EpollSet.Ready](repeating: .init(), count: 1)
-                raise(SIGTERM)
-                let count = try? set.wait(into: &ready, timeoutMilliseconds: -1)
-                let seen = count == 1 && ready[0].token == 3 && signals.next() == .terminate
-                outcome.store(seen ? 1 : 0)
-            }
-            thread.join()
-            #expect(outcome.load() == 1)
-        }
-    }
-
     @Suite struct HostTests {
         @Test func theClockNeverGoesBack() {
             var last = MonotonicClock.nowNanoseconds

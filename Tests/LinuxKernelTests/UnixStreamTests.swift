@@ -1,5 +1,6 @@
 import Glibc
 import LinuxKernel
+import Registers
 import Testing
 
 extension KernelObjects {
@@ -14,6 +15,15 @@ extension KernelObjects {
             #expect(pair.second.receive(into: buffer, blocking: true) == .bytes(4))
             #expect(buffer.unread == [1, 2, 3, 4])
             #expect(pair.second.pendingBytes == 0)
+        }
+
+        @Test func theEndsOfAPairCanGoDifferentWays() throws {
+            let pair = try UnixStream.pair()
+            let first = pair.first
+            let second = pair.second
+            let adopted = try UnixStream(adopting: first.release())
+            #expect(adopted.send([9], blocking: false) == .bytes(1))
+            #expect(second.receive(into: buffer, blocking: false) == .bytes(1))
         }
 
         @Test func nothingThereWouldBlock() throws {
@@ -109,7 +119,7 @@ extension ReceiveBuffer {
     /// A copy of the unread bytes.
     var unread: [UInt8] {
         withUnread { bytes in
-            (0..<bytes.byteCount).map { unsafe bytes.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
+            (0..<bytes.byteCount).map { bytes.littleEndian(at: $0, as: UInt8.self) }
         }
     }
 }

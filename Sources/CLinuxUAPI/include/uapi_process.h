@@ -23,11 +23,6 @@ int uapi_thread_detach(uint64_t thread);
 /// Sends SIGUSR1, whose handler does nothing, so that a blocking call ends with EINTR.
 int uapi_thread_interrupt(uint64_t thread);
 
-/// Blocks SIGINT and SIGTERM in the calling thread and opens a signalfd for them.
-int uapi_termination_signals(void);
-/// The next of them, or 0 when there is none.
-int uapi_next_signal(int fd);
-
 static inline uint64_t uapi_monotonic_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -32,7 +32,7 @@ public struct HostError: Error, Sendable, CustomStringConvertible {
         self.operation = operation
         self.subject = subject
         self.errno = CInt(errno.magnitude)
-        self.advice = advice ?? Self.advice(for: self.errno) ?? code.advice
+        self.advice = advice ?? Self.advice(for: self.errno, at: code) ?? code.advice
     }
 
     public var description: String {
@@ -53,8 +53,8 @@ public struct HostError: Error, Sendable, CustomStringConvertible {
         unsafe uapi_error_text(errno).map { unsafe String(cString: $0) } ?? "Unknown error"
     }
 
-    /// Advice for the answers that mean the same whatever was attempted.
-    private static func advice(for errno: CInt) -> String? {
+    /// Advice for the answers that say more than the step that got them.
+    private static func advice(for errno: CInt, at code: Code) -> String? {
         switch errno {
         case EMFILE:
             "Raise the limit of open descriptors (ulimit -n, or LimitNOFILE= of the service)."
@@ -62,7 +62,7 @@ public struct HostError: Error, Sendable, CustomStringConvertible {
             "The whole system has no open file left: raise the sysctl fs.file-max."
         case ENOMEM:
             "Free memory, or raise the memory limit of the service or its control group."
-        case EACCES, EPERM:
+        case EACCES where code == .listen || code == .connect:
             "Check owner and mode, and the user and capabilities this process runs with."
         default:
             nil

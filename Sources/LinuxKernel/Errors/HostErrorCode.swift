@@ -16,7 +16,6 @@ extension HostError {
             case mapRange = "HOST-MAP-RANGE"
             case entropy = "HOST-ENTROPY"
             case thread = "HOST-THREAD"
-            case signals = "HOST-SIGNALS"
             case limit = "HOST-LIMIT"
             case processFiles = "HOST-PROC"
         }
@@ -63,8 +62,6 @@ extension HostError {
         public static var entropy: Code { Code(.entropy) }
         /// A thread could not be started.
         public static var thread: Code { Code(.thread) }
-        /// Termination signals could not be turned into a descriptor.
-        public static var signals: Code { Code(.signals) }
         /// A resource limit could not be read or raised.
         public static var limit: Code { Code(.limit) }
         /// /proc does not show this process.
@@ -90,7 +87,6 @@ extension HostError.Code {
         case .mapRange: "A file is shorter than the range to map."
         case .entropy: "The kernel gave no random bytes."
         case .thread: "A thread could not be started."
-        case .signals: "Termination signals could not be turned into a descriptor."
         case .limit: "A resource limit could not be read or raised."
         case .processFiles: "/proc does not show this process."
         }
@@ -113,7 +109,6 @@ extension HostError.Code {
         case .mapRange: "Make the file at least as long as the range, then map it again."
         case .entropy: "Check that a seccomp filter allows getrandom."
         case .thread: "Raise the limit of threads (ulimit -u, or TasksMax= of the service)."
-        case .signals: "Check the limit of open descriptors."
         case .limit: "Raise the hard limit (LimitNOFILE= or LimitMEMLOCK= of the service)."
         case .processFiles: "Mount /proc in this process's file system."
         }

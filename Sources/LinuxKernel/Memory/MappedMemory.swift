@@ -141,7 +141,9 @@ extension MappedMemory {
         // SAFETY: the source range was checked, the destination is exactly `count` bytes, and the
         // shim survives the loss of the source's pages.
         let answer = unsafe bytes.withUnsafeMutableBytes { destination in
-            unsafe destination.baseAddress.map { unsafe uapi_guarded_copy($0, base + offset, count) }
+            unsafe destination.baseAddress.map {
+                unsafe uapi_guarded_copy($0, base + offset, count)
+            }
                 ?? 0
         }
         return answer == 0 ? .ok : .truncated
@@ -153,7 +155,9 @@ extension MappedMemory {
         guard contains(offset, count) else { return .outOfBounds }
         // SAFETY: as above.
         let answer = unsafe bytes.withUnsafeMutableBytes { destination in
-            unsafe destination.baseAddress.map { unsafe uapi_guarded_copy($0, base + offset, count) }
+            unsafe destination.baseAddress.map {
+                unsafe uapi_guarded_copy($0, base + offset, count)
+            }
                 ?? 0
         }
         return answer == 0 ? .ok : .truncated
@@ -167,7 +171,8 @@ extension MappedMemory {
         // SAFETY: the destination range was checked and is writable, the source is exactly `count`
         // bytes, and the shim survives the loss of the destination's pages.
         let answer = unsafe bytes.withUnsafeBytes { source in
-            unsafe source.baseAddress.map { unsafe uapi_guarded_copy(base + offset, $0, count) } ?? 0
+            unsafe source.baseAddress.map { unsafe uapi_guarded_copy(base + offset, $0, count) }
+                ?? 0
         }
         return answer == 0 ? .ok : .truncated
     }
