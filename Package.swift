@@ -110,6 +110,12 @@ let package = Package(
             name: "VFIOUserWireTests",
             dependencies: ["VFIOUserWire", "VFIOInterface", "Registers"]),
         .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel", "Registers"]),
+        .target(name: "ProgramSupport", path: "Tests/Support/ProgramSupport"),
+        .testTarget(
+            name: "ProgramTests",
+            dependencies: [
+                "carillon", "ProgramSupport", "LinuxKernel", "PlatformTypes", "VFIOUserClient",
+            ]),
         .testTarget(name: "LabSupportTests", dependencies: ["LabSupport"]),
         .testTarget(name: "TidyTests", dependencies: ["RepositoryRules"]),
     ]

@@ -58,7 +58,9 @@ struct QEMUArgsCommand: ParsableCommand {
     }
 
     private static func shellWord(_ argument: String) -> String {
-        let plain = argument.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) || "-,=./_".contains($0) }
+        let plain = argument.allSatisfy {
+            $0.isASCII && ($0.isLetter || $0.isNumber) || "-,=./_".contains($0)
+        }
         return plain ? argument : "'" + argument.replacing("'", with: "'\\''") + "'"
     }
 }

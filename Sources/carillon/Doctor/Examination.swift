@@ -63,7 +63,8 @@ struct Examination {
     }
 
     private func lockedMemory() -> Finding {
-        limit("locked memory", { () throws(HostError) in try ResourceLimits.lockedMemory }) { limit in
+        limit("locked memory", { () throws(HostError) in try ResourceLimits.lockedMemory }) {
+            limit in
             let isUnlimited = limit.soft == ResourceLimits.unlimited
             let isEnough = isUnlimited || limit.soft >= 64 << 20
             return Finding(
@@ -93,7 +94,8 @@ struct Examination {
         guard let path = qemuPath() else {
             return Finding(
                 subject: "QEMU", state: .note, observation: "not found",
-                advice: "make lab obtains one without installing it; or install QEMU 10.1 or newer, "
+                advice:
+                    "make lab obtains one without installing it; or install QEMU 10.1 or newer, "
                     + "or name one in CARILLON_QEMU.")
         }
         guard let banner = output(of: path, ["--version"])?.split(separator: "\n").first else {

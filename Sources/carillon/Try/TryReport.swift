@@ -9,14 +9,16 @@ struct TryReport {
     let trace: Bool
 
     func write() {
-        Output.line("A virtio entropy device whose parent has \(parent.capacity) interrupt vectors,")
+        Output.line(
+            "A virtio entropy device whose parent has \(parent.capacity) interrupt vectors,")
         Output.line("and a guest's driver that reaches it over a socket.")
         for (number, outcome) in outcomes.enumerated() { write(number + 1, outcome) }
         Output.line()
         writeTable()
         Output.line()
         Output.line(
-            "Leases: \(parent.granted) granted, \(parent.refused) refused, \(parent.held) still held.")
+            "Leases: \(parent.granted) granted, \(parent.refused) refused, \(parent.held) still held."
+        )
         if complaints.isEmpty {
             Output.line("The books balance: every interrupt is accounted for.")
         } else {
@@ -27,7 +29,8 @@ struct TryReport {
     private func write(_ number: Int, _ outcome: TryOutcome) {
         let policy = VirtioGuestDriver.Policy(rawValue: outcome.policy)?.words ?? outcome.policy
         Output.line()
-        Output.line("\(number). \(outcome.stage): \(outcome.vectorsLeft) of \(parent.capacity) left")
+        Output.line(
+            "\(number). \(outcome.stage): \(outcome.vectorsLeft) of \(parent.capacity) left")
         if outcome.refusalsHeard > 0 {
             Output.line(
                 "   The driver asked for a vector and read back NO_VECTOR "

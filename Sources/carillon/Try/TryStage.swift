@@ -57,7 +57,9 @@ struct TryOutcome: Codable {
         if policy != expectedPolicy {
             complaints.append("the guest came to \(policy) instead of \(expectedPolicy)")
         }
-        if !counts.balances { complaints.append("raised is not sent + coalesced + pending + discarded") }
+        if !counts.balances {
+            complaints.append("raised is not sent + coalesced + pending + discarded")
+        }
         if counts.sent != interruptsReceived {
             complaints.append("\(counts.sent) sent, but \(interruptsReceived) received")
         }

@@ -1,0 +1,22 @@
+import IRQDomains
+import LinuxKernel
+
+extension VFIOUserServer.PlacementError: CustomStringConvertible {
+    /// A stable identifier for logs and scripts.
+    public var code: String {
+        switch self {
+        case .host(let error): error.code.description
+        case .vectors(let refusal): refusal.code
+        case .stopped: "SERVER-STOPPED"
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .host(let error): error.description
+        case .vectors(let refusal):
+            "could not lease the vectors that the device needs: \(refusal)"
+        case .stopped: "the server has stopped [\(code)]"
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import ProgramSupport
+import Testing
+
+@Suite struct CommandLineTests {
+    @Test(arguments: [
+        ["frobnicate"], ["serve"], ["serve", "virtio-rng"], ["serve", "bogus", "--socket", "x"],
+        ["serve", "virtio-rng", "--socket", "x", "--vectors", "-1"],
+        ["serve", "virtio-rng", "--socket", "x", "--vectors", "many"],
+        ["serve", "virtio-rng", "--socket", "x", "--loops", "0"],
+        ["serve", "virtio-rng", "--socket", "x", "--refuse", "1000001"],
+        ["serve", "virtio-rng", "--socket", "x", "--trace", "-3"],
+        ["serve", "virtio-rng", "--socket", "x", "--log-level", "loud"],
+        ["qemu-args"], ["qemu-args", "--socket", ""],
+        ["qemu-args", "--socket", "x", "--memory", "lots"], ["try", "harder"], ["doctor", "--who"],
+    ])
+    func aWrongCommandLineGetsTheUsageAndExit64(_ arguments: [String]) throws {
+        let outcome = try CarillonProgram.run(arguments)
+        #expect(outcome.status == 64)
+        #expect(outcome.errors.contains("Usage: carillon"))
+        #expect(outcome.output.isEmpty)
+    }
+
+    @Test(arguments: ["try", "serve", "qemu-args", "doctor"])
+    func helpNamesEveryCommandAndEveryCommandHasHelp(_ command: String) throws {
+        let all = try CarillonProgram.run(["--help"])
+        #expect(all.status == 0)
+        #expect(all.output.contains(command))
+        let own = try CarillonProgram.run(["help", command])
+        #expect(own.status == 0)
+        #expect(own.output.contains("USAGE: carillon \(command)"))
+    }
+
+    @Test func doctorFindsWhatServingNeeds() throws {
+        let outcome = try CarillonProgram.run(["doctor", "--json"])
+        #expect(outcome.status == 0)
+        let findings = try JSONDecoder().decode([Finding].self, from: Data(outcome.output.utf8))
+        let subjects = ["kernel objects", "/dev/kvm", "QEMU", "open files", "locked memory"]
+        #expect(findings.map(\.subject) == subjects)
+        for finding in findings where finding.state != "good" {
+            #expect(finding.advice?.hasSuffix(".") == true, "\(finding.subject) has no advice")
+        }
+    }
+
+    @Test func doctorSaysWhatIsWrongWithANamedQEMU() throws {
+        let outcome = try CarillonProgram.run(
+            ["doctor"], environment: ["CARILLON_QEMU": "/nonexistent/qemu"])
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains("/nonexistent/qemu does not run"))
+    }
+
+    @Test func qemuArgumentsSurviveAShell() throws {
+        let socket = "/tmp/it's a \"socket\".sock"
+        let words = try CarillonProgram.run(["qemu-args", "--socket", socket]).output
+        let json = try CarillonProgram.run(["qemu-args", "--socket", socket, "--json"]).output
+        let expected = try JSONDecoder().decode([String].self, from: Data(json.utf8))
+        let shell = Process()
+        let pipe = Pipe()
+        shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+        shell.arguments = ["-c", "printf '%s\\n' " + words]
+        shell.standardOutput = pipe
+        try shell.run()
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        shell.waitUntilExit()
+        let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
+        #expect(lines == expected)
+        #expect(lines.last?.contains("vfio-user-pci") == true)
+    }
+
+    private struct Finding: Decodable {
+        let subject: String
+        let state: String
+        let advice: String?
+    }
+}

@@ -1,0 +1,90 @@
+import Foundation
+import LinuxKernel
+import PlatformTypes
+import ProgramSupport
+import Testing
+import VFIOUserClient
+
+@Suite struct ServeTests: ~Copyable {
+    private let folder: URL
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("carillon-serve-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
+
+    private var socket: String { folder.appendingPathComponent("device.sock").path }
+
+    /// Starts a server and returns once it listens: its first line of log says so.
+    private func start(_ arguments: [String], output: Pipe) throws -> Process {
+        let errors = Pipe()
+        let process = try CarillonProgram.start(
+            ["serve", "virtio-rng", "--socket", socket] + arguments, output: output,
+            errors: errors)
+        var log = ""
+        while !log.contains("listening") {
+            let data = errors.fileHandleForReading.availableData
+            if data.isEmpty { break }
+            log += String(decoding: data, as: UTF8.self)
+        }
+        #expect(log.contains("listening"))
+        return process
+    }
+
+    @Test(arguments: [SIGTERM, SIGINT])
+    func aSignalEndsTheServerAndRemovesTheSocket(_ signal: Int32) throws {
+        let process = try start([], output: Pipe())
+        #expect(FileManager.default.fileExists(atPath: socket))
+        kill(process.processIdentifier, signal)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        #expect(!FileManager.default.fileExists(atPath: socket))
+    }
+
+    @Test func onceEndsWithTheFirstClientAndReportsItsInterrupts() throws {
+        let output = Pipe()
+        let process = try start(["--once", "--json", "--vectors", "1"], output: output)
+        let client = try VFIOUserClient(path: socket)
+        let ram = try GuestRAM(base: IOVA(0x1000), size: 1 << 16)
+        try client.map(ram)
+        let driver = try VirtioGuestDriver(client, ram: ram)
+        #expect(driver.policy == .one)
+        #expect(try driver.request(32).count == 32)
+        client.disconnect()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        let report = try JSONDecoder().decode(Report.self, from: data)
+        #expect(report.booksBalance)
+        #expect(report.refusals == 2)
+        #expect(report.vectors.map(\.sent) == [1, 0, 0])
+    }
+
+    @Test func aPathInAMissingFolderIsRefusedWithAdvice() throws {
+        let outcome = try CarillonProgram.run(
+            ["serve", "virtio-rng", "--socket", socket + "/no/such.sock"])
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains("HOST-LISTEN"))
+    }
+
+    @Test func aPathThatAnotherServerHoldsIsRefused() throws {
+        let process = try start([], output: Pipe())
+        let second = try CarillonProgram.run(["serve", "virtio-rng", "--socket", socket])
+        #expect(second.status == 1)
+        #expect(second.errors.contains("EADDRINUSE"))
+        #expect(FileManager.default.fileExists(atPath: socket))
+        process.terminate()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
+    private struct Report: Decodable {
+        struct Vector: Decodable { let sent: Int }
+        let vectors: [Vector]
+        let refusals: Int
+        let booksBalance: Bool
+    }
+}
