@@ -34,7 +34,7 @@ let package = Package(
         .target(name: "IRQDomains"),
         .target(
             name: "PCIConfigSpace",
-            dependencies: ["MessageSignaledInterrupts", "Registers"]),
+            dependencies: ["MessageSignaledInterrupts", "PlatformTypes", "Registers"]),
         .target(
             name: "DeviceModels",
             dependencies: [
@@ -105,6 +105,9 @@ let package = Package(
         .testTarget(
             name: "InterruptTestSupportTests",
             dependencies: ["InterruptTestSupport", "TestTraits"]),
+        .testTarget(
+            name: "PCIConfigSpaceTests",
+            dependencies: ["PCIConfigSpace", "Registers", "TestTraits"]),
         .testTarget(name: "VFIOInterfaceTests", dependencies: ["VFIOInterface", "Registers"]),
         .testTarget(
             name: "VFIOUserWireTests",

@@ -1,7 +1,7 @@
 import MessageSignaledInterrupts
 import PlatformTypes
 
-/// The rules that a description keeps, one check for each part (rules CFG-50 to CFG-62).
+/// The rules that a description keeps, one check for each part (rules CFG-50 to CFG-58).
 extension PCIFunctionDescription {
     func checkIdentity() throws(PCIDescriptionError) {
         guard identity.vendor != 0xFFFF else { throw .vendorIDMeansAbsent }

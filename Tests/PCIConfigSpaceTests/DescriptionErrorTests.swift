@@ -47,7 +47,8 @@ import Testing
         Case(capabilities: [msix(.min)], error: .msixTableSizeOutOfRange(tableSize: .min)),
         Case(capabilities: [msix(table: (3, 0))], error: .msixNeedsMemoryBAR(.table, bar: 3)),
         Case(
-            capabilities: [msix(pba: (6, 0))], error: .msixNeedsMemoryBAR(.pendingBitArray, bar: 6)),
+            capabilities: [msix(pba: (6, 0))],
+            error: .msixNeedsMemoryBAR(.pendingBitArray, bar: 6)),
         Case(capabilities: [msix(table: (1, 0))], error: .msixNeedsMemoryBAR(.table, bar: 1)),
         Case(capabilities: [msix(table: (0, 4))], error: .msixMisaligned(.table, offset: 4)),
         Case(

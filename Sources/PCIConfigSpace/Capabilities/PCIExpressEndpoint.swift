@@ -3,7 +3,7 @@ public struct PCIExpressEndpoint: Hashable, Sendable {
     /// A link's data rate, encoded as in Supported Link Speeds (PCIe 6.0 §7.5.3.18).
     public enum LinkSpeed: UInt8, Sendable, CaseIterable {
         /// 2.5 GT/s.
-        case gigatransfers2_5 = 1
+        case gigatransfers2Point5 = 1
         /// 5 GT/s.
         case gigatransfers5 = 2
         /// 8 GT/s.

@@ -85,8 +85,8 @@ import Testing
         #expect(config.read(at: Offset.vendorBody, .dword) == 0xCAFE_F00D)
         var changes = ConfigChanges()
         config.write(at: Offset.vendorBody, .dword, 0, into: &changes)
-        #expect(
-            config.read(at: Offset.vendorBody, .dword) == 0x5A_F0_00_0D | 0xCAFE_F00D & 0x5AF0_00FF)
+        // The masks of these four bytes are 00, FF, 0F and A5, lowest first.
+        #expect(config.read(at: Offset.vendorBody, .dword) == 0x4AF0_000D)
     }
 
     @Test(.rule("CFG-37"))

@@ -1,9 +1,10 @@
 import Foundation
 import PCIConfigSpace
+import Testing
 
 /// The decoder of pciutils, which knows nothing of us.
 enum Lspci {
-    /// The program: `CARILLON_LSPCI`, or the first `lspci` in `PATH` or where administrators' programs are.
+    /// The program: `CARILLON_LSPCI`, or the first `lspci` in `PATH` or among system programs.
     static let path: String? = {
         let environment = ProcessInfo.processInfo.environment
         if let named = environment["CARILLON_LSPCI"] {
@@ -17,6 +18,9 @@ enum Lspci {
 
     static var isAvailable: Bool { path != nil }
 
+    /// Why a test that needs it was skipped.
+    static let reason: Comment = "lspci is neither in PATH nor named by CARILLON_LSPCI"
+
     /// What `lspci -vv` says of the dump, one trimmed line each.
     static func decode(_ config: ConfigSpace) throws -> [String] {
         let file = FileManager.default.temporaryDirectory
@@ -28,7 +32,7 @@ enum Lspci {
         process.executableURL = URL(fileURLWithPath: path ?? "/usr/bin/lspci")
         process.arguments = ["-vv", "-n", "-F", file.path]
         process.standardOutput = output
-        process.standardError = output
+        process.standardError = FileHandle.nullDevice
         try process.run()
         let text = try output.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()
