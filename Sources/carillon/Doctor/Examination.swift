@@ -115,11 +115,19 @@ struct Examination {
                 + "installing it.")
     }
 
+    /// The QEMU that CARILLON_QEMU names, or the first in the PATH, or the lab's.
     private func qemuPath() -> String? {
         if let named = environment["CARILLON_QEMU"], !named.isEmpty { return named }
         let folders = (environment["PATH"] ?? "").split(separator: ":").map(String.init)
-        return folders.map { $0 + "/qemu-system-x86_64" }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
+        let candidates = folders.map { $0 + "/qemu-system-x86_64" } + [labFolder + "/qemu"]
+        return candidates.first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
+    /// Where `make lab` puts what it fetches.
+    private var labFolder: String {
+        if let named = environment["CARILLON_LAB"], !named.isEmpty { return named }
+        let home = environment["HOME"] ?? ""
+        return (environment["XDG_CACHE_HOME"] ?? home + "/.cache") + "/carillon/lab"
     }
 
     private func output(of path: String, _ arguments: [String]) -> String? {
