@@ -16,8 +16,10 @@ public struct IOVA: Hashable, Comparable, Sendable, CustomStringConvertible {
         return overflow ? nil : IOVA(sum)
     }
 
+    /// In words, for logs and reports.
     public var description: String { "0x\(String(rawValue, radix: 16))" }
 
+    /// Whether `left` comes before `right`.
     @inlinable
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }

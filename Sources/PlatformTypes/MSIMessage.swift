@@ -13,6 +13,7 @@ public struct MSIMessage: Hashable, Sendable, CustomStringConvertible {
         self.data = data
     }
 
+    /// In words, for logs and reports.
     public var description: String {
         "0x\(String(data, radix: 16))@0x\(String(address, radix: 16))"
     }

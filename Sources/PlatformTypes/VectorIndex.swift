@@ -19,8 +19,10 @@ public struct VectorIndex: Hashable, Comparable, Sendable, CustomStringConvertib
     @inlinable
     public var index: Int { Int(rawValue) }
 
+    /// In words, for logs and reports.
     public var description: String { "\(rawValue)" }
 
+    /// Whether `left` comes before `right`.
     @inlinable
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
