@@ -1,4 +1,5 @@
-/// A register as data: its fields, from which masks, reset value, printing and documentation follow.
+/// A register as data: its fields, from which masks, reset value, printing and documentation
+/// follow.
 public struct RegisterLayout: Sendable {
     /// The specification's name of the register.
     public let name: StaticString
@@ -60,7 +61,9 @@ public struct RegisterLayout: Sendable {
 
     /// The layout as a Markdown table, one row a field.
     public var markdownTable: String {
-        var lines = ["| bits | field | access | reset | section |", "| --- | --- | --- | --- | --- |"]
+        var lines = [
+            "| bits | field | access | reset | section |", "| --- | --- | --- | --- | --- |",
+        ]
         for field in fields {
             let bits =
                 field.bits.count == 1
