@@ -4,8 +4,10 @@ public import PlatformTypes
 ///
 /// Several can hold at once; each is an input of the one transition function.
 public struct Obstacles: OptionSet, Hashable, Sendable, CustomStringConvertible {
+    /// The bits.
     public let rawValue: UInt16
 
+    /// The set of the members whose bits are set; unknown bits are kept.
     @inlinable
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
@@ -31,6 +33,7 @@ public struct Obstacles: OptionSet, Hashable, Sendable, CustomStringConvertible 
         (.unbound, "unbound"),
     ]
 
+    /// In words, for logs and reports.
     public var description: String {
         Self.names.filter { contains($0.0) }.map(\.1).joined(separator: "+")
     }

@@ -7,7 +7,9 @@
 public struct INTxFunction: Hashable, Sendable {
     /// What holds the line back.
     public struct Obstacles: OptionSet, Hashable, Sendable {
+        /// The bits.
         public let rawValue: UInt8
+        /// The set of the members whose bits are set; unknown bits are kept.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// Interrupt Disable is set in Command (PCIe 6.0 §7.5.1.1.3).
