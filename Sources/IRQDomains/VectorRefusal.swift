@@ -13,6 +13,7 @@ public enum VectorRefusal: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// In words, for logs and reports.
     public var description: String {
         switch self {
         case .exhausted(let capacity, let holders):
