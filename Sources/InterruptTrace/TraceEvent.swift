@@ -22,6 +22,7 @@ public struct TraceEvent: Hashable, Sendable, CustomStringConvertible {
     /// Why, in a fixed word or a set of them joined by "+".
     public let reason: String
 
+    /// In words, for logs and reports.
     public var description: String {
         let subject = vector.map { " vector=\($0)" } ?? ""
         return "\(sequence) \(kind.rawValue)\(subject)\(reason.isEmpty ? "" : " reason=\(reason)")"
