@@ -20,6 +20,7 @@ public struct ExplorationReport<Operation: Sendable>: Sendable, CustomStringConv
     /// The first violation; the exploration ended with it.
     public internal(set) var violation: Violation?
 
+    /// In words, for logs and reports.
     public var description: String {
         let covered = sequences == .max ? "all sequences" : "\(sequences) sequences"
         let found = violation.map { ", VIOLATION \($0.law) after \($0.path)" } ?? ""
