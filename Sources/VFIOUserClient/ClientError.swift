@@ -27,6 +27,7 @@ public enum ClientError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// In words, for logs and reports.
     public var description: String {
         switch self {
         case .host(let error): error.description

@@ -53,7 +53,8 @@ extension VFIOUserClient {
     ) throws(ClientError) {
         try channel.call(.deviceSetIRQs, descriptors: descriptors) {
             set.encode(into: &$0, selection: selection)
-        } read: { _ throws(WireViolation) in }
+        } read: { _ throws(WireViolation) in
+        }
     }
 
     private func act(

@@ -20,7 +20,8 @@ extension VFIOUserClient {
     public func map(_ request: DMAMapRequest, descriptor: CInt? = nil) throws(ClientError) {
         try channel.call(.dmaMap, descriptors: descriptor.map { [$0] } ?? []) {
             request.encode(into: &$0)
-        } read: { _ throws(WireViolation) in }
+        } read: { _ throws(WireViolation) in
+        }
     }
 
     /// Takes `ram` back.
@@ -31,7 +32,9 @@ extension VFIOUserClient {
 
     /// Unmaps what `request` says.
     public func unmap(_ request: DMAUnmapRequest) throws(ClientError) {
-        try channel.call(.dmaUnmap) { request.encode(into: &$0) }
-            read: { _ throws(WireViolation) in }
+        try channel.call(.dmaUnmap) {
+            request.encode(into: &$0)
+        } read: { _ throws(WireViolation) in
+        }
     }
 }

@@ -44,8 +44,11 @@ public final class VFIOUserClient {
 
     /// Regions and interrupt indexes of the device.
     public func deviceInfo() throws(ClientError) -> DeviceInfo {
-        try channel.call(.deviceGetInfo) { GetInfoRequest().encode(into: &$0) }
-            read: { payload throws(WireViolation) in try GetInfoReply(parsing: payload).info }
+        try channel.call(.deviceGetInfo) {
+            GetInfoRequest().encode(into: &$0)
+        } read: { payload throws(WireViolation) in
+            try GetInfoReply(parsing: payload).info
+        }
     }
 
     /// One region; asks again if its capabilities need more room.
@@ -64,8 +67,11 @@ public final class VFIOUserClient {
 
     /// One interrupt index.
     public func irqInfo(_ index: IRQIndex) throws(ClientError) -> IRQInfo {
-        try channel.call(.deviceGetIRQInfo) { GetIRQInfoRequest(index: index).encode(into: &$0) }
-            read: { payload throws(WireViolation) in try GetIRQInfoReply(parsing: payload).info }
+        try channel.call(.deviceGetIRQInfo) {
+            GetIRQInfoRequest(index: index).encode(into: &$0)
+        } read: { payload throws(WireViolation) in
+            try GetIRQInfoReply(parsing: payload).info
+        }
     }
 
     // MARK: Regions
@@ -76,17 +82,19 @@ public final class VFIOUserClient {
     ) throws(ClientError) -> UInt64 {
         let access = RegionAccess(region: region, range: offset..<offset + UInt64(width.bytes))
         let limits = limits
-        return try channel.call(.regionRead) { access.encode(into: &$0) }
-            read: { payload throws(WireViolation) in
-                let reply = try RegionReadReply(parsing: payload, limits: limits)
-                guard reply.access == access else { throw .replyMismatch }
-                var value: UInt64 = 0
-                for (byte, position) in reply.data.enumerated() {
-                    value |= UInt64(payload.littleEndian(at: position, as: UInt8.self))
-                        << UInt64(8 * byte)
-                }
-                return value
+        return try channel.call(.regionRead) {
+            access.encode(into: &$0)
+        } read: { payload throws(WireViolation) in
+            let reply = try RegionReadReply(parsing: payload, limits: limits)
+            guard reply.access == access else { throw .replyMismatch }
+            var value: UInt64 = 0
+            for (byte, position) in reply.data.enumerated() {
+                value |=
+                    UInt64(payload.littleEndian(at: position, as: UInt8.self))
+                    << UInt64(8 * byte)
             }
+            return value
+        }
     }
 
     /// Reads `count` bytes of a region.
@@ -95,11 +103,12 @@ public final class VFIOUserClient {
     ) throws(ClientError) -> [UInt8] {
         let access = RegionAccess(region: region, range: offset..<offset + UInt64(count))
         let limits = limits
-        return try channel.call(.regionRead) { access.encode(into: &$0) }
-            read: { payload throws(WireViolation) in
-                let reply = try RegionReadReply(parsing: payload, limits: limits)
-                return reply.data.map { payload.littleEndian(at: $0, as: UInt8.self) }
-            }
+        return try channel.call(.regionRead) {
+            access.encode(into: &$0)
+        } read: { payload throws(WireViolation) in
+            let reply = try RegionReadReply(parsing: payload, limits: limits)
+            return reply.data.map { payload.littleEndian(at: $0, as: UInt8.self) }
+        }
     }
 
     /// Writes a register and waits until the device has taken it.
