@@ -15,7 +15,9 @@ public struct ConfigChanges: Hashable, Sendable {
 
     /// A set of BAR indexes.
     public struct BARSet: OptionSet, Hashable, Sendable {
+        /// The bits.
         public let rawValue: UInt8
+        /// The set of the members whose bits are set; unknown bits are kept.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// Whether the BAR of `index` is one of them.
@@ -42,7 +44,9 @@ public struct ConfigChanges: Hashable, Sendable {
 
     /// Resets that a guest asked for.
     public struct ResetRequests: OptionSet, Hashable, Sendable {
+        /// The bits.
         public let rawValue: UInt8
+        /// The set of the members whose bits are set; unknown bits are kept.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// Initiate Function Level Reset was written as one (PCIe 6.0 §6.6.2).

@@ -1,8 +1,10 @@
 /// The bits of Command that a function without legacy PCI behaviour implements
 /// (PCIe 6.0 §7.5.1.1.3).
 public struct Command: OptionSet, Hashable, Sendable {
+    /// The bits.
     public let rawValue: UInt16
 
+    /// The set of the members whose bits are set; unknown bits are kept.
     @inlinable
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 

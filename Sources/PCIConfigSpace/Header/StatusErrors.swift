@@ -1,8 +1,10 @@
 /// The error bits of Status, which a function sets and a guest clears by writing ones
 /// (PCIe 6.0 §7.5.1.1.4).
 public struct StatusErrors: OptionSet, Hashable, Sendable {
+    /// The bits.
     public let rawValue: UInt16
 
+    /// The set of the members whose bits are set; unknown bits are kept.
     @inlinable
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
