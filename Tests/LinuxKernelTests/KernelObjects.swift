@@ -31,6 +31,7 @@ final class TemporaryDirectory {
             }
             if name != ".", name != ".." { _ = unsafe remove(path + "/" + name) }
         }
+        // SAFETY: the directory is open until here, and the string lives as long as the call.
         unsafe closedir(directory)
         unsafe rmdir(path)
     }

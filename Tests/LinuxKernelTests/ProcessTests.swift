@@ -66,6 +66,7 @@ extension KernelObjects {
                 unsafe pthread_sigmask(SIG_BLOCK, &mask, nil)
                 let made = try? KernelThread(name: "made") {
                     var current = sigset_t()
+                    // SAFETY: as above, for the mask of the second thread.
                     unsafe pthread_sigmask(SIG_BLOCK, nil, &current)
                     let blocked = unsafe sigismember(&current, SIGUSR1)
                     outcome.store(Int(blocked))

@@ -5,8 +5,10 @@ import Glibc
 public struct DescriptorStatus: Sendable, Hashable {
     /// Seals of a memory file (fcntl(2), F_GET_SEALS).
     public struct Seals: OptionSet, Sendable, Hashable {
+        /// The bits.
         public let rawValue: CInt
 
+        /// The set of the members whose bits are set; unknown bits are kept.
         public init(rawValue: CInt) {
             self.rawValue = rawValue
         }

@@ -6,8 +6,10 @@ import CLinuxUAPI
 public struct EpollSet: ~Copyable, Sendable {
     /// What to be told about a descriptor.
     public struct Interest: OptionSet, Sendable, Hashable {
+        /// The bits.
         public let rawValue: UInt32
 
+        /// The set of the members whose bits are set; unknown bits are kept.
         public init(rawValue: UInt32) {
             self.rawValue = rawValue
         }
@@ -26,8 +28,10 @@ public struct EpollSet: ~Copyable, Sendable {
 
     /// What happened to a descriptor. `hangUp` and `failed` come without being asked for.
     public struct Readiness: OptionSet, Sendable, Hashable {
+        /// The bits.
         public let rawValue: UInt32
 
+        /// The set of the members whose bits are set; unknown bits are kept.
         public init(rawValue: UInt32) {
             self.rawValue = rawValue
         }

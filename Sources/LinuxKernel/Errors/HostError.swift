@@ -35,6 +35,7 @@ public struct HostError: Error, Sendable, CustomStringConvertible {
         self.advice = advice ?? Self.advice(for: self.errno, at: code) ?? code.advice
     }
 
+    /// In words, for logs and reports.
     public var description: String {
         let target = subject.isEmpty ? "" : " " + subject
         let answer = "\(Self.text(of: errno)) (\(Self.name(of: errno)))"

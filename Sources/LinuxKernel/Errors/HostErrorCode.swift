@@ -29,6 +29,7 @@ extension HostError {
         /// The identifier, such as "HOST-EVENTFD".
         public var rawValue: String { identifier.rawValue }
 
+        /// In words, for logs and reports.
         public var description: String { rawValue }
 
         /// Every code, in the order of the catalogue.

@@ -8,9 +8,8 @@ import Registers
 /// use that follows see the same value. An access to a page that the file no longer has is an
 /// answer (`truncated`), not the end of the process. Any number of threads may use it at once;
 /// copies are not atomic, loads and stores are.
-// SAFETY: @unchecked because of the pointer; it and the length never change, and every access
-// through it is a bounds-checked copy or an atomic that the C shim makes.
-@safe
+@safe  // SAFETY: the pointer and the length never change; every access is checked for its bounds
+// and is a copy or an atomic that the C shim makes, from whatever thread.
 public final class MappedMemory: @unchecked Sendable {
     /// What a mapping allows.
     public enum Access: Sendable, Hashable {

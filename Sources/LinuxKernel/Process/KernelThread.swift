@@ -33,11 +33,12 @@ public struct KernelThread: ~Copyable, Sendable {
         self.thread = thread
     }
 
+    // SAFETY: the C shim passes on, once, the reference that init gave it.
     private static let entry:
         @Sendable @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = {
             context in
-            guard let context = unsafe context else { return nil }
             // SAFETY: the opaque pointer is the reference that init gave away, taken exactly once.
+            guard let context = unsafe context else { return nil }
             unsafe Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
             return nil
         }

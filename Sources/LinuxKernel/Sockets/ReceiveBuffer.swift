@@ -14,7 +14,7 @@ import Glibc
 /// in `withUnread`, `takeDescriptors(inNext: n)`, `consume(n)`; then receive again.
 ///
 /// One owner on one thread at a time. A receive without descriptors does not allocate.
-@safe
+@safe  // SAFETY: the pointers are ours from init to deinit, and lent only while isLent keeps them.
 public final class ReceiveBuffer {
     /// Descriptors that one receive has room for.
     public static var descriptorsMax: Int { Int(UAPI_RECEIVED_DESCRIPTORS_MAX) }
