@@ -7,8 +7,7 @@ package enum LayerCheck {
     ]
     private static let systemModules: Set<String> = ["Glibc", "Musl", "Darwin", "SystemPackage"]
     private static let products: Set<String> = [
-        "ArgumentParser", "Logging", "ServiceLifecycle", "UnixSignals",
-        "BasicContainers",
+        "ArgumentParser", "Logging", "ServiceLifecycle", "UnixSignals", "BasicContainers",
     ]
 
     package static func findings(in repository: Repository) -> [Finding] {
