@@ -1,5 +1,5 @@
-/// One run of a stock Linux guest: a kernel of the lab boots, runs a scenario from `lab/guest/`, and
-/// powers off.
+/// One run of a stock Linux guest: a kernel of the lab boots, runs a scenario from `lab/guest/`,
+/// and powers off.
 package struct GuestBoot {
     package var lab: Lab
     package var kernel: Lab.Kernel
@@ -38,8 +38,8 @@ package struct GuestBoot {
             serial: qemu.serial, diagnostics: qemu.diagnostics, qemuStatus: status)
     }
 
-    /// Boots and returns at once, for a test that acts while the guest runs. The directory takes the
-    /// guest's files and must live as long as QEMU.
+    /// Boots and returns at once, for a test that acts while the guest runs. The directory takes
+    /// the guest's files and must live as long as QEMU.
     package func start(in directory: TemporaryDirectory) throws(LabError) -> QEMUProcess {
         let archive = "\(directory.path)/initramfs"
         try buildInitialRAMFileSystem(archive)

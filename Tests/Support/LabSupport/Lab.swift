@@ -25,7 +25,8 @@ package struct Lab: Sendable {
         try? located.get()
     }
 
-    /// One sentence for a skipped test: what is missing and how to get it. Empty when there is a lab.
+    /// One sentence for a skipped test: what is missing and how to get it. Empty when there is a
+    /// lab.
     package static var absenceReason: String {
         guard case .failure(let error) = located else { return "" }
         return "\(error)"

@@ -1,7 +1,7 @@
 import Foundation
 
-/// A QEMU without a guest: the test itself plays the processor and reads and writes ports and memory
-/// over QEMU's qtest protocol (QEMU's `system/qtest.c`). Half a second a scenario.
+/// A QEMU without a guest: the test itself plays the processor and reads and writes ports and
+/// memory over QEMU's qtest protocol (QEMU's `system/qtest.c`). Half a second a scenario.
 ///
 /// Used by one test, on one thread. Every wait is bounded by the time given at creation.
 package final class QTest {

@@ -75,7 +75,8 @@ package struct QTestPCIFunction {
 
     // MARK: BARs
 
-    /// Sizes all BARs, places them, and lets the function decode memory and ports and be bus master.
+    /// Sizes all BARs, places them, and lets the function decode memory and ports and be bus
+    /// master.
     ///
     /// - Parameters:
     ///   - memory: where the first memory BAR may lie; one function per 16 MiB is plenty.

@@ -1,9 +1,9 @@
 /// Just enough of a driver for a modern virtio function under qtest: reset, features, one split
-/// queue, vectors (virtio 1.3 section 4.1). It serves devices that only fill buffers, as the entropy
-/// device does.
+/// queue, vectors (virtio 1.3 section 4.1). It serves devices that only fill buffers, as the
+/// entropy device does.
 package struct QTestVirtioFunction {
     /// Offsets in the common configuration structure (virtio 1.3 section 4.1.4.3).
-    package enum Common {
+    package enum Register {
         package static let driverFeatureSelect: UInt64 = 0x08
         package static let driverFeature: UInt64 = 0x0c
         package static let configurationVector: UInt64 = 0x10
@@ -54,26 +54,26 @@ package struct QTestVirtioFunction {
     ) throws(LabError) -> (configuration: UInt16, queue: UInt16) {
         let qtest = function.qtest
         requests = 0
-        try qtest.writeb(common + Common.status, 0)
-        try qtest.writeb(common + Common.status, 0x1)
-        try qtest.writeb(common + Common.status, 0x3)
-        try qtest.writel(common + Common.driverFeatureSelect, 1)
-        try qtest.writel(common + Common.driverFeature, 1)
-        try qtest.writeb(common + Common.status, 0xb)
-        let configuration = try assign(configurationVector, at: Common.configurationVector)
-        try qtest.writew(common + Common.queueSelect, 0)
-        try qtest.writew(common + Common.queueSize, UInt16(entries))
+        try qtest.writeb(common + Register.status, 0)
+        try qtest.writeb(common + Register.status, 0x1)
+        try qtest.writeb(common + Register.status, 0x3)
+        try qtest.writel(common + Register.driverFeatureSelect, 1)
+        try qtest.writel(common + Register.driverFeature, 1)
+        try qtest.writeb(common + Register.status, 0xb)
+        let configuration = try assign(configurationVector, at: Register.configurationVector)
+        try qtest.writew(common + Register.queueSelect, 0)
+        try qtest.writew(common + Register.queueSize, UInt16(entries))
         let structures = [
-            Common.queueDescriptors, Common.queueAvailable, Common.queueUsed,
+            Register.queueDescriptors, Register.queueAvailable, Register.queueUsed,
         ]
         for (index, register) in structures.enumerated() {
             try qtest.writel(common + register, UInt32(ring) + UInt32(index) * 0x1000)
             try qtest.writel(common + register + 4, 0)
         }
         try qtest.write(ring, [UInt8](repeating: 0, count: 0x3000))
-        let queue = try assign(queueVector, at: Common.queueVector)
-        try qtest.writew(common + Common.queueEnable, 1)
-        try qtest.writeb(common + Common.status, 0xf)
+        let queue = try assign(queueVector, at: Register.queueVector)
+        try qtest.writew(common + Register.queueEnable, 1)
+        try qtest.writeb(common + Register.status, 0xf)
         return (configuration, queue)
     }
 
@@ -88,7 +88,7 @@ package struct QTestVirtioFunction {
         try qtest.writew(ring + 0x1004 + UInt64(2 * slot), UInt16(slot))
         requests += 1
         try qtest.writew(ring + 0x1002, UInt16(truncatingIfNeeded: requests))
-        let offset = UInt64(try qtest.readw(common + Common.queueNotifyOffset))
+        let offset = UInt64(try qtest.readw(common + Register.queueNotifyOffset))
         try qtest.writew(notification + offset * notifyMultiplier, 0)
     }
 
