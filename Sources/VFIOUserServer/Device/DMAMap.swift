@@ -91,7 +91,8 @@ package final class DMAMap: GuestMemory {
         var high = regions.count
         while low < high {
             let middle = (low + high) / 2
-            if regions[middle].range.upperBound >= address { high = middle } else { low = middle + 1 }
+            let isCandidate = regions[middle].range.upperBound >= address
+            if isCandidate { high = middle } else { low = middle + 1 }
         }
         return low
     }

@@ -17,7 +17,8 @@ struct TryReport {
         writeTable()
         Output.line()
         Output.line(
-            "Leases: \(parent.granted) granted, \(parent.refused) refused, \(parent.held) still held."
+            "Leases: \(parent.granted) granted, \(parent.refused) refused, "
+                + "\(parent.held) still held."
         )
         if complaints.isEmpty {
             Output.line("The books balance: every interrupt is accounted for.")

@@ -134,7 +134,7 @@ struct INTxFunctionTests {
         #expect(function.counts.reset == 1)
     }
 
-    @Test(.scenario("T-I09"), .rule("INTX-12"))
+    @Test(.rule("INTX-12"))
     func twoPinsKnowNothingOfEachOther() {
         var first = listening()
         let second = listening()
