@@ -7,8 +7,8 @@ import LinuxKernel
 final class EventLoop {
     /// How long a wait inside one source may last before the loop looks at the others.
     static let patienceMilliseconds = 10
-    /// After how many turns of one source the loop looks at the others.
-    private static let turnsBetweenLooks = 64
+    /// For how long one source may keep the loop before it looks at the others.
+    private static let patienceNanoseconds = UInt64(patienceMilliseconds) * 1_000_000
 
     let polling: PollingPolicy
     /// The devices that live here, by the number under which they were placed.
@@ -20,7 +20,11 @@ final class EventLoop {
     /// Sources that could need a turn at any moment; the others only listen or wake.
     private var busyKinds = 0
     private var ready = [EpollSet.Ready](repeating: .init(), count: 64)
-    private var isStopping = false
+    /// Sources with work left that no descriptor announces, and those of the round before.
+    private var unfinished: [Int] = []
+    private var resuming: [Int] = []
+    /// Whether the loop ends after the current turn; nothing can be placed on it any more.
+    private(set) var isStopping = false
 
     init(polling: PollingPolicy) throws(HostError) {
         self.polling = polling
@@ -60,6 +64,7 @@ final class EventLoop {
         let removed: Void? = try? epoll.remove(descriptor: source.descriptor)
         precondition(removed != nil, "a source stays in the set until the loop lets go of it")
         if source.mayWaitInTurn { busyKinds -= 1 }
+        unfinished.removeAll { $0 == slot }
         sources[slot] = nil
         vacancies.append(slot)
     }
@@ -72,10 +77,12 @@ final class EventLoop {
     /// Runs until `stop`; then every source is let go.
     func run() throws(HostError) {
         while !isStopping {
-            let count = try epoll.wait(into: &ready, timeoutMilliseconds: -1)
+            let count = try epoll.wait(
+                into: &ready, timeoutMilliseconds: unfinished.isEmpty ? -1 : 0)
+            resumeUnfinished()
             for index in 0..<count where !isStopping {
                 let slot = Int(ready[index].token)
-                guard take(slot, waiting: false) == .worked, count == 1,
+                guard take(slot, waiting: false).hasWorked, count == 1,
                     sources[slot]?.mayWaitInTurn == true, busyKinds == 1
                 else { continue }
                 try stay(with: slot)
@@ -84,43 +91,56 @@ final class EventLoop {
         for slot in sources.indices { release(slot) }
     }
 
+    /// Gives one turn to each source whose last one left work.
+    private func resumeUnfinished() {
+        guard !unfinished.isEmpty else { return }
+        swap(&unfinished, &resuming)
+        for slot in resuming where !isStopping { _ = take(slot, waiting: false) }
+        resuming.removeAll(keepingCapacity: true)
+    }
+
     /// Stays with one busy source until it has nothing to do or another one is ready.
     private func stay(with slot: Int) throws(HostError) {
-        var turns = 0
+        var lookAt = MonotonicClock.nowNanoseconds &+ Self.patienceNanoseconds
         while !isStopping {
-            if polling.isEnabled, spin(on: slot) == .ended { return }
-            guard take(slot, waiting: true) == .worked else { return }
-            turns += 1
-            if turns == Self.turnsBetweenLooks {
-                turns = 0
-                if try epoll.wait(into: &ready, timeoutMilliseconds: 0) > 1 { return }
-                if ready[0].token != UInt64(slot) { return }
-            }
+            if polling.isEnabled, spin(on: slot, until: lookAt) == .ended { return }
+            let turn = take(slot, waiting: unfinished.isEmpty)
+            guard turn.hasWorked else { return }
+            let now = MonotonicClock.nowNanoseconds
+            guard now >= lookAt else { continue }
+            let count = try epoll.wait(into: &ready, timeoutMilliseconds: 0)
+            if count > 1 || (count == 1 && ready[0].token != UInt64(slot)) { return }
+            lookAt = now &+ Self.patienceNanoseconds
         }
     }
 
-    /// Looks again and again for as long as the policy allows after the last message.
-    private func spin(on slot: Int) -> LoopSource.Turn {
-        var deadline = MonotonicClock.nowNanoseconds &+ polling.nanoseconds
+    /// Looks again and again for as long as the policy allows after the last message, but not past
+    /// the time at which the others are due.
+    private func spin(on slot: Int, until limit: UInt64) -> LoopSource.Turn {
+        var deadline = min(limit, MonotonicClock.nowNanoseconds &+ polling.nanoseconds)
         var looks = 0
-        var turns = 0
-        while turns < Self.turnsBetweenLooks {
+        while true {
             switch take(slot, waiting: false) {
             case .ended: return .ended
-            case .worked:
-                turns += 1
-                deadline = MonotonicClock.nowNanoseconds &+ polling.nanoseconds
+            case .worked, .unfinished:
+                let now = MonotonicClock.nowNanoseconds
+                if now >= limit { return .worked }
+                deadline = min(limit, now &+ polling.nanoseconds)
             case .idle: break
             }
-            looks += 1
+            looks &+= 1
             if looks & 15 == 0, MonotonicClock.nowNanoseconds > deadline { return .idle }
         }
-        return .worked
     }
 
     private func take(_ slot: Int, waiting: Bool) -> LoopSource.Turn {
         guard let source = sources[slot] else { return .ended }
         let turn = source.turn(waiting: waiting)
+        if turn == .unfinished {
+            if !unfinished.contains(slot) { unfinished.append(slot) }
+        } else if let place = unfinished.firstIndex(of: slot) {
+            unfinished.remove(at: place)
+        }
         if turn == .ended {
             release(slot)
         } else if source.interest != interests[slot] {

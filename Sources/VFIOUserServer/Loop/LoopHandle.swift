@@ -51,10 +51,13 @@ final class LoopHandle: Sendable {
     /// Work that was posted and will not be done any more is dropped, so that whoever waits for it
     /// learns so when its closure dies.
     private func close() {
-        queue.withLock {
-            $0.isClosed = true
-            $0.work.removeAll()
+        // What the closures own ends outside the lock, because its end may post again.
+        let dropped = queue.withLock { queue in
+            defer { queue.work.removeAll() }
+            queue.isClosed = true
+            return queue.work
         }
+        _ = consume dropped
     }
 
     /// Wakes the loop for work from other threads.

@@ -8,10 +8,15 @@ class LoopSource {
     enum Turn {
         /// Work was done; more may follow at once.
         case worked
+        /// Work was done, and work is left that the descriptor does not announce.
+        case unfinished
         /// There was nothing to do.
         case idle
         /// The source is at its end; the loop lets go of it.
         case ended
+
+        /// Whether something was done and the source goes on.
+        var hasWorked: Bool { self == .worked || self == .unfinished }
     }
 
     /// The descriptor that becomes ready.

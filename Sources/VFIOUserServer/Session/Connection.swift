@@ -5,8 +5,9 @@ import VFIOUserWire
 
 /// One client's socket: bytes in, messages to the session, replies out.
 ///
-/// A turn receives once, handles what that brought, and sends what came of it. While replies wait
-/// to be sent the connection reads nothing, so that a slow reader holds up only itself.
+/// A turn receives once, handles a bounded part of what that brought, and sends what came of it.
+/// While replies wait to be sent the connection reads nothing, so that a slow reader holds up only
+/// itself.
 final class Connection<Model: DeviceModel>: LoopSource {
     private let stream: UnixStream
     private let input: ReceiveBuffer
@@ -16,6 +17,11 @@ final class Connection<Model: DeviceModel>: LoopSource {
     private let wire: WireLimits
     private let onEnd: (DisconnectReason) -> Void
     private var isWaitingToSend = false
+    /// Whether the input may hold complete messages that no turn has looked at yet.
+    private var hasLeftover = false
+
+    /// Messages that one turn handles, so that others on the loop are not kept waiting.
+    private static var messagesPerTurn: Int { 256 }
 
     init(
         _ stream: consuming UnixStream, session: Session<Model>, limits: ClientLimits,
@@ -48,6 +54,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
             guard let reason = flush() else { return isWaitingToSend ? .idle : resume() }
             return finish(reason)
         }
+        if hasLeftover { return resume() }
         switch stream.receive(into: input, blocking: waiting) {
         case .bytes: return resume()
         case .wouldBlock, .interrupted: return .idle
@@ -55,31 +62,41 @@ final class Connection<Model: DeviceModel>: LoopSource {
             return finish(input.unreadCount == 0 ? .closedByClient : .closedWithinMessage)
         case .truncatedDescriptors: return finish(.tooManyDescriptors)
         case .failed(let errno):
-            return finish(errno == Errno.connectionReset ? .closedByClient : .socketError(errno))
+            return finish(reason(of: errno))
         }
     }
 
-    /// Handles the messages that are complete, until none is left or the client must read first.
+    private func reason(of errno: CInt) -> DisconnectReason {
+        guard Errno.isDisconnect(errno) else { return .socketError(errno) }
+        return input.unreadCount == 0 ? .closedByClient : .closedWithinMessage
+    }
+
+    /// Handles the messages that are complete, until none is left, the client must read first, or
+    /// the turn is over.
     private func resume() -> Turn {
-        while true {
+        hasLeftover = true
+        for _ in 0..<Self.messagesPerTurn {
             switch nextFrame() {
             case .message(let header, let size):
                 handle(header, size)
                 if let reason = session.endReason { return finish(reason) }
-                if output.unsent >= limits.unsentBytes {
-                    if let reason = flush() { return finish(reason) }
-                    if isWaitingToSend { return .worked }
-                }
+                if output.unsent >= limits.unsentBytes { return endTurn() }
             case .incomplete(let size):
                 guard input.ensure(capacity: size) else {
                     preconditionFailure("the framing admits no message beyond the buffer's limit")
                 }
-                if let reason = flush() { return finish(reason) }
-                return .worked
+                hasLeftover = false
+                return endTurn()
             case .violation(let violation):
                 return finish(.protocolViolation(violation.name))
             }
         }
+        return endTurn()
+    }
+
+    private func endTurn() -> Turn {
+        if let reason = flush() { return finish(reason) }
+        return hasLeftover && !isWaitingToSend ? .unfinished : .worked
     }
 
     private func handle(_ header: MessageHeader, _ size: Int) {
@@ -125,7 +142,9 @@ final class Connection<Model: DeviceModel>: LoopSource {
         return nil
     }
 
+    /// Replies to what came before the end are the client's due, as far as it takes them at once.
     private func finish(_ reason: DisconnectReason) -> Turn {
+        _ = flush()
         onEnd(reason)
         return .ended
     }
