@@ -58,14 +58,22 @@ public final class VFIOUserServer: Sendable {
         observe: @escaping @Sendable (ServerEvent) -> Void = { _ in }
     ) throws(HostError) {
         self.observe = observe
-        threads = Threads()
+        let threads = Threads()
+        self.threads = threads
         var loops: [LoopHandle] = []
-        for number in 0..<configuration.loops {
-            let started = try LoopHandle.start(
-                name: "carillon-\(number)", polling: configuration.polling
-            ) { error in observe(.hostError(device: "loop \(number)", error: error)) }
-            loops.append(started.handle)
-            threads.add(started.thread)
+        do throws(HostError) {
+            for number in 0..<configuration.loops {
+                let started = try LoopHandle.start(
+                    name: "carillon-\(number)", polling: configuration.polling
+                ) { error in observe(.hostError(device: "loop \(number)", error: error)) }
+                loops.append(started.handle)
+                threads.add(started.thread)
+            }
+        } catch {
+            // A server that cannot start whole leaves no thread behind.
+            for loop in loops { loop.post { $0.stop() } }
+            threads.joinAll()
+            throw error
         }
         self.loops = loops
     }
@@ -84,6 +92,7 @@ public final class VFIOUserServer: Sendable {
         let outcome: Result<Void, PlacementError> = await withCheckedContinuation { answer in
             let reply = OneReply(answer, otherwise: .failure(.stopped))
             loop.post { loop in
+                guard !loop.isStopping else { return reply.give(.failure(.stopped)) }
                 reply.give(Self.place(make(), placement, number: number, on: loop, observe))
             }
         }
