@@ -9,6 +9,9 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
     private unowned let loop: EventLoop
     private let observe: @Sendable (ServerEvent) -> Void
     private var connection: Connection<Model>?
+    /// A descriptor to give up when the process has no other, so that a client who knocks can be
+    /// turned away instead of keeping the listener ready for ever.
+    private var spare: OwnedDescriptor?
 
     init(
         _ listener: consuming UnixListener, device: ServedDevice<Model>,
@@ -20,6 +23,8 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
         self.placement = placement
         self.loop = loop
         self.observe = observe
+        super.init()
+        keepSpare()
     }
 
     override var descriptor: CInt { listener.raw }
@@ -30,8 +35,23 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
             try welcome(stream)
         } catch {
             observe(.hostError(device: placement.name, error: error))
+            turnAway()
         }
         return .worked
+    }
+
+    /// Lets a client in that could not be let in before, and closes its socket at once.
+    private func turnAway() {
+        spare = nil
+        if let stream = try? listener.accept() {
+            let process = (try? stream.peerCredentials)?.processID ?? 0
+            observe(.turnedAway(device: placement.name, process: process))
+        }
+        keepSpare()
+    }
+
+    private func keepSpare() {
+        if let copy = try? OwnedDescriptor.duplicate(of: listener.raw) { spare = consume copy }
     }
 
     /// Ends the connection and the waiting.
