@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 static int answer(int result) { return result < 0 ? -errno : result; }
 
@@ -59,6 +60,14 @@ int uapi_status_of(int fd, struct uapi_status *status) {
         status->kind = anonymous && seals >= 0 ? UAPI_KIND_MEMFD : UAPI_KIND_REGULAR_FILE;
     }
     return 0;
+}
+
+uint64_t uapi_eventfd_drain(int fd) {
+    uint64_t count = 0;
+    struct iovec part = {&count, sizeof count};
+    ssize_t taken = preadv2(fd, &part, 1, -1, RWF_NOWAIT);
+    if (taken < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) taken = read(fd, &count, sizeof count);
+    return taken == (ssize_t)sizeof count ? count : 0;
 }
 
 int uapi_eventfd_create(void) { return answer(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }

@@ -45,11 +45,9 @@ static inline int uapi_eventfd_signal(int fd) {
     return -errno;
 }
 
-/// Takes the counter: one read. 0 when nothing was signalled.
-static inline uint64_t uapi_eventfd_drain(int fd) {
-    uint64_t count = 0;
-    return read(fd, &count, sizeof count) == (ssize_t)sizeof count ? count : 0;
-}
+/// Takes the counter: one read. 0 when nothing was signalled. It never waits, even if whoever
+/// shares the eventfd has made it blocking meanwhile.
+uint64_t uapi_eventfd_drain(int fd);
 
 /// One event of epoll_wait, without the packing of struct epoll_event.
 struct uapi_ready {
