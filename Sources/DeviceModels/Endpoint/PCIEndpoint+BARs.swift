@@ -27,7 +27,10 @@ extension PCIEndpoint {
             noteUndecoded()
         case .table(let offset):
             bus.interrupts.withMSIX { msix, sends in
-                msix.setMaskAuthority(.table, into: &sends)
+                // Only an access that the table takes shows that the guest's table is this one.
+                if access.width.bytes >= 4, msix.maskAuthority != .table {
+                    msix.setMaskAuthority(.table, into: &sends)
+                }
                 msix.writeTable(at: offset, access.width, value, into: &sends)
             }
         case .pending:

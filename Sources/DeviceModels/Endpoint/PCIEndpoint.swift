@@ -127,7 +127,9 @@ public final class PCIEndpoint<Model: DeviceModel> {
         let length = Int(config.read(at: window + 12, .dword))
         let bar = Int(config.read(at: window + 4, .byte))
         let target = Int(config.read(at: window + 8, .dword))
-        guard length == width.bytes, target & (length - 1) == 0, bar < 6 else { return nil }
+        guard length == width.bytes, length <= 4, target & (length - 1) == 0, bar < 6 else {
+            return nil
+        }
         return BARAccess(bar: bar, offset: target, width: width)
     }
 }

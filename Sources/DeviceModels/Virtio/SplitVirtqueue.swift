@@ -34,6 +34,8 @@ public struct SplitVirtqueue: Sendable {
     private var head: UInt16 = 0
     private var nextAvailable: UInt16 = 0
     private var nextUsed: UInt16 = 0
+    /// Chains that may still be taken on the driver's last notification.
+    private var allowance: UInt16 = 0
 
     init(index: Int, maximumSize: UInt16) {
         precondition(
@@ -47,8 +49,11 @@ public struct SplitVirtqueue: Sendable {
 
     /// Takes the next chain that the driver made available into `segments`.
     ///
-    /// Returns false if there is none.
+    /// Returns false if there is none, or if as many as the queue holds were taken since the
+    /// driver's notification: whatever came later has a notification of its own, and a driver that
+    /// never stops cannot keep the device's loop.
     public mutating func next(on bus: inout DeviceBus) throws(VirtqueueFault) -> Bool {
+        guard allowance > 0 else { return false }
         let offered = try Self.memory { () throws(DMAFault) in
             try bus.loadAcquiring16(at: IOVA(available &+ 2))
         }
@@ -58,6 +63,7 @@ public struct SplitVirtqueue: Sendable {
         let slot = UInt64(nextAvailable & (size - 1))
         head = try load16(at: available &+ 4 &+ 2 * slot, on: &bus)
         nextAvailable &+= 1
+        allowance -= 1
         try gather(on: &bus)
         return true
     }
@@ -83,6 +89,9 @@ public struct SplitVirtqueue: Sendable {
         }
         if !quiet { mustNotify = true }
     }
+
+    /// The driver notified the device: a queue's worth of chains may be taken.
+    mutating func beginNotification() { allowance = size }
 
     mutating func takeNotification() -> Bool {
         defer { mustNotify = false }

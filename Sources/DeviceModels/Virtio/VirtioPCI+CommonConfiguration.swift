@@ -96,6 +96,8 @@ extension VirtioPCI {
             driverFeatures & ~offeredFeatures == 0
             && driverFeatures & VirtioTransportFeature.version1 != 0
         if !agreed { next.remove(.featuresOK) }
+        // The bit is the device's to set, and only a reset clears it.
+        next.remove(.needsReset)
         if status.contains(.needsReset) { next.insert(.needsReset) }
         status = next
     }

@@ -124,6 +124,7 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
             bus.interrupts.record(.oddAccess, reason: "notify")
             return
         }
+        queues[queue].beginNotification()
         do throws(VirtqueueFault) {
             try device.notified(&queues[queue], on: &bus)
         } catch {
@@ -140,14 +141,16 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
         tell(configVector, isr: 2, on: &bus)
     }
 
-    /// Tells the driver by the queue's vector, or by the pin while MSI-X is disabled
+    /// Tells the driver by the queue's vector, or by the pin while MSI-X is disabled. ISR shows a
+    /// configuration change either way, and the pin's cause holds while ISR is not zero
     /// (virtio 1.2 §4.1.4.5.1).
     private mutating func tell(_ vector: UInt16, isr bit: UInt8, on bus: inout DeviceBus) {
-        guard bus.interrupts.msix.isEnabled else {
+        let isMSIXEnabled = bus.interrupts.msix.isEnabled
+        if !isMSIXEnabled || bit == 2 {
             isr |= bit
             bus.interrupts.assertLine()
-            return
         }
+        guard isMSIXEnabled else { return }
         guard let index = VectorIndex(vector) else {
             unroutedNotifications &+= 1
             return

@@ -30,7 +30,10 @@ public struct VirtioRNG<Source: EntropySource>: VirtioDevice {
         while try queue.next(on: &bus) {
             var written = 0
             for segment in queue.segments where segment.isWritable {
-                written += try fill(segment, atMost: Self.requestLimit - written, on: &bus)
+                let filled = try fill(segment, atMost: Self.requestLimit - written, on: &bus)
+                written += filled
+                // What counts as written is the beginning of the buffer, without holes.
+                if filled < Int(segment.length) { break }
             }
             bytesDelivered &+= UInt64(written)
             requests &+= 1
