@@ -25,6 +25,8 @@ final class ClientChannel {
         payload: (inout [UInt8]) -> Void = { _ in },
         read: (RawSpan) throws(WireViolation) -> Result
     ) throws(ClientError) -> Result {
+        // Descriptors travel with the first bytes of a send, which must be this request's.
+        if !descriptors.isEmpty { try flush("a posted request before \(command)") }
         nextID &+= 1
         Request.append(command, id: nextID, into: &output, payload: payload)
         try flush("\(command)", descriptors)
