@@ -9,6 +9,8 @@ import PlatformTypes
 final class IRQWiring {
     private var vectors: UniqueArray<EventFD?>
     private var pin: EventFD?
+    /// Where the client waits for an error of the host's device; there is none, so it never fires.
+    private var error: EventFD?
     /// Signals that a reset took back before the client had seen them.
     private(set) var recalled: UInt64 = 0
 
@@ -24,6 +26,9 @@ final class IRQWiring {
 
     /// Binds or unbinds the pin.
     func bindPin(to event: consuming EventFD?) { pin = event }
+
+    /// Binds or unbinds the error notifier.
+    func bindError(to event: consuming EventFD?) { error = event }
 
     /// Signals `vector`. Whoever calls knows that it is bound.
     @inline(__always)
@@ -50,5 +55,6 @@ final class IRQWiring {
     func removeAll() {
         for index in 0..<vectors.count { vectors[index] = nil }
         pin = nil
+        error = nil
     }
 }

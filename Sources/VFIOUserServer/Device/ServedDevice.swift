@@ -16,6 +16,7 @@ final class ServedDevice<Model: DeviceModel> {
     let memory: DMAMap
     let wiring: IRQWiring
     let irqCounts: IRQCounts
+    private var recalledResets: UInt64 = 0
 
     init(_ model: Model, _ placement: DevicePlacement) throws(VectorRefusal) {
         name = placement.name
@@ -25,7 +26,8 @@ final class ServedDevice<Model: DeviceModel> {
         let vectors = endpoint.bus.interrupts.msix.tableSize
         wiring = IRQWiring(vectors: vectors)
         irqCounts = IRQCounts(
-            intx: endpoint.description.interruptPin == .none ? 0 : 1, msix: UInt32(vectors))
+            intx: endpoint.description.interruptPin == .none ? 0 : 1, msix: UInt32(vectors),
+            error: 1)
         if placement.traceCapacity > 0 {
             endpoint.bus.interrupts.trace = .init(capacity: placement.traceCapacity)
         }
@@ -43,10 +45,11 @@ final class ServedDevice<Model: DeviceModel> {
         endpoint.bus.interrupts.clearOutbox()
     }
 
-    /// Resets the function and takes back signals that the client has not seen.
-    func reset() {
-        endpoint.reset()
-        sendInterrupts()
+    /// After a reset, whoever asked for it, takes back signals that the client has not seen.
+    @inline(__always)
+    func recallAfterReset() {
+        guard endpoint.resets != recalledResets else { return }
+        recalledResets = endpoint.resets
         wiring.recall()
     }
 
@@ -62,6 +65,7 @@ final class ServedDevice<Model: DeviceModel> {
         }
         endpoint.bus.interrupts.setPin(.unbound, true)
         endpoint.reset()
+        recalledResets = endpoint.resets
         memory.removeAll()
         endpoint.bus.interrupts.clearOutbox()
     }

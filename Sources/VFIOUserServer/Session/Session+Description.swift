@@ -57,7 +57,8 @@ extension Session {
             switch ask.index {
             case .intx: [.eventfd, .maskable, .automasked]
             case .msix: .eventfd
-            case .msi, .error, .request: []
+            case .error: [.eventfd, .noresize]
+            case .msi, .request: []
             }
         let count = device.irqCounts[ask.index]
         let info = IRQInfo(index: ask.index, flags: count > 0 ? flags : [], count: count)

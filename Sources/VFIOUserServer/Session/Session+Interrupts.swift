@@ -15,6 +15,9 @@ extension Session {
     func perform(
         _ set: IRQSet, _ payload: RawSpan, _ descriptors: inout ReceivedDescriptors
     ) throws(RequestRefusal) {
+        if set.index == .error, !set.disablesIndex, !set.bindsOrUnbinds {
+            throw RequestRefusal(.invalidArgument, "error-notifier-is-only-bound")
+        }
         switch (set.action, set.data) {
         case (.trigger, _) where set.disablesIndex:
             unbind(set.index, 0..<device.irqCounts[set.index])
@@ -60,7 +63,8 @@ extension Session {
             device.wiring.bind(vector, to: event)
             device.endpoint.bus.interrupts.record(.bind, vector: vector)
             setBound(vector, true)
-        case .msi, .error, .request:
+        case .error: device.wiring.bindError(to: event)
+        case .msi, .request:
             preconditionFailure("an index without interrupts admits no range")
         }
     }
@@ -77,7 +81,8 @@ extension Session {
                 setBound(vector, false)
                 device.wiring.bind(vector, to: nil)
                 device.endpoint.bus.interrupts.record(.unbind, vector: vector)
-            case .msi, .error, .request: continue
+            case .error: device.wiring.bindError(to: nil)
+            case .msi, .request: continue
             }
         }
     }
@@ -115,5 +120,12 @@ extension Session {
         _ set: IRQSet, _ payload: RawSpan, _ body: (UInt32) -> Void
     ) {
         for number in set.range where set.selects(number, in: payload) { body(number) }
+    }
+}
+
+extension IRQSet {
+    /// Whether it says by what interrupts are signalled, and nothing of masks or firing.
+    fileprivate var bindsOrUnbinds: Bool {
+        action == .trigger && (data == .eventfd || data == .noEventfd)
     }
 }

@@ -40,11 +40,11 @@ final class Session<Model: DeviceModel> {
     ) {
         let start = output.count
         do throws(WireViolation) {
-            let request = try RequestMessage.parse(
-                header, payload: payload, descriptors: descriptors.count, context: context)
-            guard agreement != nil || header.command == .version else {
+            guard agreement != nil || header.command == .version || header.isReply else {
                 return end(.protocolViolation("command-before-version"))
             }
+            let request = try RequestMessage.parse(
+                header, payload: payload, descriptors: descriptors.count, context: context)
             do throws(RequestRefusal) {
                 try perform(request, header, payload, &descriptors, into: &output)
             } catch {
@@ -59,6 +59,7 @@ final class Session<Model: DeviceModel> {
             }
         }
         device.sendInterrupts()
+        device.recallAfterReset()
         noteDevice()
     }
 
@@ -86,7 +87,7 @@ final class Session<Model: DeviceModel> {
             try perform(set, payload, &descriptors)
             Reply.appendEmpty(to: header, into: &output)
         case .reset:
-            device.reset()
+            device.endpoint.reset()
             Reply.appendEmpty(to: header, into: &output)
         case .getRegionIOFDs(let ask): describeSubregions(ask, header, into: &output)
         case .regionWriteMulti, .deviceFeature, .migrationDataRead,
@@ -95,7 +96,8 @@ final class Session<Model: DeviceModel> {
         }
     }
 
-    /// Says no in the client's own style; a client that can hear it neither way is let go.
+    /// Says no in the client's own style. A client that can hear it neither way is let go, and so
+    /// is one with which no version was agreed upon.
     private func refuse(
         _ header: MessageHeader, _ payload: RawSpan, _ refusal: RequestRefusal,
         into output: inout [UInt8]
@@ -105,7 +107,7 @@ final class Session<Model: DeviceModel> {
         let style = agreement?.profile.errorStyle ?? .errorReply
         let heard = Refusal.append(
             refusal.errno, to: header, payload: payload, style: style, into: &output)
-        if !heard { end(.protocolViolation(refusal.reason)) }
+        if !heard || agreement == nil { end(.protocolViolation(refusal.reason)) }
     }
 
     /// The operator hears of what the device met while it handled the message.
