@@ -90,6 +90,14 @@ let package = Package(
         // MARK: Tests
         .target(name: "TestTraits", path: "Tests/Support/TestTraits"),
         .target(name: "LabSupport", path: "Tests/Support/LabSupport"),
+        .target(
+            name: "ServerSupport",
+            dependencies: [
+                "VFIOUserServer", "VFIOUserClient", "VFIOUserWire", "DeviceModels", "IRQDomains",
+                "LinuxKernel", "MessageSignaledInterrupts", "PCIConfigSpace", "PlatformTypes",
+                "Registers",
+            ],
+            path: "Tests/Support/ServerSupport"),
         .testTarget(name: "RegistersTests", dependencies: ["Registers", "TestTraits"]),
         .testTarget(name: "PlatformTypesTests", dependencies: ["PlatformTypes", "TestTraits"]),
         .testTarget(
@@ -118,6 +126,25 @@ let package = Package(
             name: "ProgramTests",
             dependencies: [
                 "carillon", "ProgramSupport", "LinuxKernel", "PlatformTypes", "VFIOUserClient",
+            ]),
+        .testTarget(
+            name: "VFIOUserServerTests",
+            dependencies: [
+                "ServerSupport", "VFIOUserServer", "VFIOUserClient", "VFIOUserWire",
+                "VFIOInterface", "DeviceModels", "IRQDomains", "LinuxKernel",
+                "MessageSignaledInterrupts", "PlatformTypes", "Registers", "TestTraits",
+            ]),
+        .testTarget(
+            name: "VFIOUserClientTests",
+            dependencies: [
+                "ServerSupport", "VFIOUserServer", "VFIOUserClient", "VFIOInterface",
+                "DeviceModels", "LinuxKernel", "Registers",
+            ]),
+        .testTarget(
+            name: "DeviceModelsTests",
+            dependencies: [
+                "DeviceModels", "IRQDomains", "MessageSignaledInterrupts", "PCIConfigSpace",
+                "PlatformTypes", "Registers", "TestTraits",
             ]),
         .testTarget(name: "LabSupportTests", dependencies: ["LabSupport"]),
         .testTarget(name: "TidyTests", dependencies: ["RepositoryRules"]),
