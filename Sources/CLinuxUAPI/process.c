@@ -7,6 +7,7 @@
 #include <linux/kvm.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -33,21 +34,40 @@ static void install_interrupt(void) {
     sigaction(SIGUSR1, &action, NULL);
 }
 
+struct start {
+    void *(*body)(void *);
+    void *context;
+    char name[16];
+};
+
+// The thread names itself, so that its body never runs under its maker's name.
+static void *run_named(void *argument) {
+    struct start start = *(struct start *)argument;
+    free(argument);
+    pthread_setname_np(pthread_self(), start.name);
+    return start.body(start.context);
+}
+
 int uapi_thread_start(
     const char *name, void *(*body)(void *), void *context, uint64_t *thread) {
     pthread_once(&interrupt_once, install_interrupt);
+    struct start *start = calloc(1, sizeof *start);
+    if (!start) return -ENOMEM;
+    start->body = body;
+    start->context = context;
+    strncpy(start->name, name, sizeof start->name - 1);
     sigset_t interrupt, before;
     sigemptyset(&interrupt);
     sigaddset(&interrupt, SIGUSR1);
     // A new thread inherits the mask of its maker.
     pthread_sigmask(SIG_UNBLOCK, &interrupt, &before);
     pthread_t made;
-    int failure = pthread_create(&made, NULL, body, context);
+    int failure = pthread_create(&made, NULL, run_named, start);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failure) return -failure;
-    char shortened[16] = "";
-    strncpy(shortened, name, sizeof shortened - 1);
-    pthread_setname_np(made, shortened);
+    if (failure) {
+        free(start);
+        return -failure;
+    }
     *thread = (uint64_t)made;
     return 0;
 }
