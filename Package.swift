@@ -148,6 +148,11 @@ let package = Package(
             ]),
         .testTarget(name: "LabSupportTests", dependencies: ["LabSupport"]),
         .testTarget(name: "TidyTests", dependencies: ["RepositoryRules"]),
+        .testTarget(
+            name: "DocumentationTests",
+            dependencies: [
+                "LinuxKernel", "MessageSignaledInterrupts", "PlatformTypes", "VFIOInterface",
+            ]),
     ]
 )
 

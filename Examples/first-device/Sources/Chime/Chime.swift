@@ -5,8 +5,11 @@ import Registers
 
 /// A chime: writing N to Ring raises vector 0 N times, and vector 1 says that Rung reached Alarm.
 public struct Chime: DeviceModel, Sendable {
+    /// What a guest finds in configuration space.
     public let function: PCIFunctionDescription
+    /// Both vectors are leased when the chime is created, or it is not created.
     public let admission = VectorAdmission.atCreation
+    /// No capability leads to the BARs.
     public let barWindow: Int? = nil
 
     private var values = ChimeRegister.resetValues
@@ -28,6 +31,7 @@ public struct Chime: DeviceModel, Sendable {
             ])
     }
 
+    /// Reads the registers that the access touches.
     public mutating func read(_ access: BARAccess, on bus: inout DeviceBus) -> UInt64 {
         guard access.bar == 0 else { return 0 }
         var value: UInt64 = 0
@@ -37,22 +41,24 @@ public struct Chime: DeviceModel, Sendable {
         return value
     }
 
+    /// Stores what the registers store, and acts on it.
     public mutating func write(_ value: UInt64, _ access: BARAccess, on bus: inout DeviceBus) {
         guard access.bar == 0 else { return }
         ChimeRegister.window.forEachPiece(at: access.offset, access.width) { piece in
             let old = values[piece.id.rawValue]
             values[piece.id.rawValue] = piece.id.layout.merging(
                 piece.merging(value, into: 0), into: old, lanes: piece.lanes)
-            act(on: piece.id, bus: &bus)
+            act(on: piece.id, &bus)
         }
     }
 
+    /// Every register takes its reset value.
     public mutating func reset(on bus: inout DeviceBus) {
         values = ChimeRegister.resetValues
     }
 
     /// What a register's new value means.
-    private mutating func act(on register: ChimeRegister, bus: inout DeviceBus) {
+    private mutating func act(on register: ChimeRegister, _ bus: inout DeviceBus) {
         switch register {
         case .ring:
             let count = values[ChimeRegister.ring.rawValue]
