@@ -25,7 +25,7 @@ release: ## Build the program for use
 test: ## Run the tests of this package
 	@Tools/check.sh test
 
-test-one: ## Run the tests whose identifier matches NAME=, such as MSIXTests/unmasking
+test-one: ## Run the tests whose identifier matches NAME=, such as MSIXTableScenarioTests
 	@test -n "$(NAME)" || { echo "usage: make test-one NAME=REGEX" >&2; exit 64; }
 	@Tools/check.sh test "$(NAME)"
 

@@ -41,6 +41,13 @@ enum Repository {
         return Set(rows.compactMap { $0.split(separator: "`").dropFirst().first.map(String.init) })
     }
 
+    /// The fenced blocks of a language.
+    static func fences(in path: String, _ language: String) throws -> [String] {
+        try text(of: path).components(separatedBy: "```\(language)\n").dropFirst().map {
+            $0.components(separatedBy: "\n```")[0]
+        }
+    }
+
     private static func quoted(_ line: Substring) -> [String] {
         line.split(separator: "\"", omittingEmptySubsequences: false).enumerated()
             .filter { $0.offset % 2 == 1 }.map { String($0.element) }
