@@ -65,6 +65,8 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
 
     private func welcome(_ stream: consuming UnixStream) throws(HostError) {
         let process = try stream.peerCredentials.processID
+        // A client that has gone already must not keep the next one out.
+        if let connection { loop.giveTurn(to: connection) }
         guard connection == nil else {
             observe(.turnedAway(device: placement.name, process: process))
             return

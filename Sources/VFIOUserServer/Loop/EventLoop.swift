@@ -59,6 +59,12 @@ final class EventLoop {
         release(slot)
     }
 
+    /// Lets `source` do what is ready, as though its turn had come.
+    func giveTurn(to source: LoopSource) {
+        guard let slot = sources.firstIndex(where: { $0 === source }) else { return }
+        _ = take(slot, waiting: false)
+    }
+
     private func release(_ slot: Int) {
         guard let source = sources[slot] else { return }
         let removed: Void? = try? epoll.remove(descriptor: source.descriptor)
