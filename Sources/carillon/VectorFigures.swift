@@ -12,6 +12,8 @@ struct VectorFigures: Codable {
     let withdrawn: UInt64
     let reset: UInt64
     let released: UInt64
+    /// Further tellings of a cause that the pin's receiver had been told of already.
+    let repeated: UInt64
     let obstacles: String
 
     init(_ vector: DeviceReport.Vector) {
@@ -23,6 +25,7 @@ struct VectorFigures: Codable {
         withdrawn = vector.counts.withdrawn
         reset = vector.counts.reset
         released = vector.counts.released
+        repeated = 0
         obstacles = vector.obstacles.description
     }
 
@@ -35,6 +38,7 @@ struct VectorFigures: Codable {
         withdrawn = counts.withdrawn
         reset = counts.reset
         released = 0
+        repeated = counts.repeated
         obstacles = ""
     }
 }
