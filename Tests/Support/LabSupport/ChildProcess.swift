@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 
 /// A program the tests started, with everything it prints kept in memory. It dies with this object.
-final class ChildProcess: Sendable {
+package final class ChildProcess: Sendable {
     private let process: Process
     private let output: OutputLog
     private let errorOutput: OutputLog
@@ -11,7 +11,7 @@ final class ChildProcess: Sendable {
     private let exitStatus = Mutex<Int32?>(nil)
 
     /// Starts a program without input. Variables are added to the environment of the tests.
-    init(
+    package init(
         _ executable: String, _ arguments: [String], variables: [String: String] = [:],
     ) throws(LabError) {
         let outputPipe = Pipe()
@@ -40,15 +40,15 @@ final class ChildProcess: Sendable {
     }
 
     /// Everything written to the standard output so far.
-    var outputText: String { output.text }
+    package var outputText: String { output.text }
     /// Everything written to the error output so far.
-    var errorText: String { errorOutput.text }
+    package var errorText: String { errorOutput.text }
 
     /// Waits until the program has ended and its output is complete.
     ///
     /// - Returns: its exit status, 128 plus the number of the signal that ended it, or nil when it
     ///   still ran after that time.
-    func waitForExit(timeoutSeconds: Double) -> Int32? {
+    package func waitForExit(timeoutSeconds: Double) -> Int32? {
         let deadline = Date(timeIntervalSinceNow: timeoutSeconds)
         exit.lock()
         while exitStatus.withLock({ $0 }) == nil, exit.wait(until: deadline) {}
@@ -64,8 +64,13 @@ final class ChildProcess: Sendable {
         output.wait(for: text, until: Date(timeIntervalSinceNow: timeoutSeconds))
     }
 
+    /// Waits until the error output contains a text; false when it ended without or time is up.
+    package func waitForErrorOutput(_ text: String, timeoutSeconds: Double) -> Bool {
+        errorOutput.wait(for: text, until: Date(timeIntervalSinceNow: timeoutSeconds))
+    }
+
     /// Ends the program at once if it still runs.
-    func kill() {
+    package func kill() {
         if process.isRunning {
             _ = Glibc.kill(process.processIdentifier, SIGKILL)
         }
