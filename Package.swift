@@ -147,6 +147,14 @@ let package = Package(
                 "PlatformTypes", "Registers", "TestTraits",
             ]),
         .testTarget(name: "LabSupportTests", dependencies: ["LabSupport"]),
+        .testTarget(
+            name: "QTestTierTests",
+            dependencies: [
+                "DeviceModels", "IRQDomains", "LabSupport", "LinuxKernel",
+                "MessageSignaledInterrupts", "Registers", "TestTraits", "VFIOInterface",
+                "VFIOUserServer", "VFIOUserWire",
+            ]),
+        .testTarget(name: "GuestTierTests", dependencies: ["LabSupport", "TestTraits"]),
         .testTarget(name: "TidyTests", dependencies: ["RepositoryRules"]),
         .testTarget(
             name: "DocumentationTests",

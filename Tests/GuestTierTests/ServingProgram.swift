@@ -1,0 +1,82 @@
+import Foundation
+import LabSupport
+
+/// `carillon serve` as a program of its own, for one client: what a user runs.
+final class ServingProgram {
+    /// What the program reports of the device once its client has gone.
+    struct Report: Decodable {
+        struct Vector: Decodable {
+            let vector: String
+            let raised: Int
+            let sent: Int
+            let coalesced: Int
+            let pending: Int
+            let repeated: Int
+        }
+
+        let booksBalance: Bool
+        let lastRefusal: String?
+        let memoryFaults: Int
+        let refusals: Int
+        let strayEvents: Int
+        let vectors: [Vector]
+
+        /// A vector by its index, or "pin".
+        subscript(name: String) -> Vector? { vectors.first { $0.vector == name } }
+    }
+
+    /// The argument of QEMU's `-device`, with more properties if need be.
+    func device(_ properties: String = #""addr":"4""#) -> String {
+        let socket = #"{"type":"unix","path":"\#(socketPath)"}"#
+        return #"{"driver":"vfio-user-pci","socket":\#(socket),\#(properties)}"#
+    }
+
+    private let directory: TemporaryDirectory
+    private let process: ChildProcess
+
+    /// Starts the program and waits until clients can connect.
+    init(_ arguments: [String] = []) throws(LabError) {
+        directory = try TemporaryDirectory()
+        process = try ChildProcess(
+            try ServingProgram.path,
+            ["serve", "virtio-rng", "--socket", "\(directory.path)/device", "--once", "--json"]
+                + arguments)
+        guard process.waitForErrorOutput("listening", timeoutSeconds: 10) else {
+            throw LabError(
+                "carillon serve", reason: "it does not listen", diagnostics: process.errorText)
+        }
+    }
+
+    /// The report, once the client has gone and the program has ended.
+    func report() throws(LabError) -> Report {
+        let status = process.waitForExit(timeoutSeconds: 10)
+        guard status == 0 else {
+            throw LabError(
+                "carillon serve", reason: "exit status \(status.map { "\($0)" } ?? "none")",
+                diagnostics: process.errorText)
+        }
+        do {
+            return try JSONDecoder().decode(Report.self, from: Data(process.outputText.utf8))
+        } catch {
+            throw LabError(
+                "carillon serve", reason: "\(error)", diagnostics: process.outputText)
+        }
+    }
+
+    /// What the program logged.
+    var log: String { process.errorText }
+
+    private var socketPath: String { "\(directory.path)/device" }
+
+    /// The program lies beside the tests.
+    private static var path: String {
+        get throws(LabError) {
+            let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+            let program = tests.deletingLastPathComponent().appending(path: "carillon").path
+            guard FileManager.default.isExecutableFile(atPath: program) else {
+                throw LabError(program, reason: "there is no such program: run `swift build`")
+            }
+            return program
+        }
+    }
+}
