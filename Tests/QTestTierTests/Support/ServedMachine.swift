@@ -25,6 +25,7 @@ final class ServedMachine {
     ///   - vectors: how many vectors the parent has.
     ///   - devices: how many devices share them.
     ///   - properties: more properties of `vfio-user-pci`, each with a comma before it.
+    /// - Throws: what the host or the lab refuses.
     init(
         vectors: Int = 2, devices: Int = 1, properties: String = ""
     ) async throws {
