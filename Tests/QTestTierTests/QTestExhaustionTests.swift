@@ -75,7 +75,7 @@ struct QTestExhaustionTests {
         var second = try QTestVirtioFunction(try machine.function(1), memory: 0x30_0000)
         #expect(try first.start(queueVector: 1).queue == 1)
         #expect(try second.start(queueVector: 1).queue == Self.none)
-        try machine.qtest.writeb(first.common + QTestVirtioFunction.Common.status, 0)
+        try machine.qtest.writeb(first.common + QTestVirtioFunction.Register.status, 0)
         #expect(try second.start(queueVector: 1).queue == 1)
         #expect(try first.start(queueVector: 1).queue == Self.none)
         #expect(machine.parent.figures.held == 1)

@@ -63,7 +63,7 @@ struct QTestINTxServedTests {
     {
         let line = try raise(changes: 1)
         // Any access to a BAR makes QEMU lower the line and unmask; the cause is still there.
-        _ = try qtest.readw(virtio.common + QTestVirtioFunction.Common.queueSize)
+        _ = try qtest.readw(virtio.common + QTestVirtioFunction.Register.queueSize)
         #expect(try qtest.waitForLineChanges(3))
         #expect(qtest.lineChanges.map(\.isRaised) == [true, false, true])
         #expect(try qtest.readb(virtio.interruptStatus) == 1)

@@ -124,7 +124,7 @@ struct QTestMSIXServedTests {
         try function.setCommand(0x3)
         try virtio.offerBuffer(count: 64)
         // The device cannot reach its ring: it stops and wants a reset (DEVICE_NEEDS_RESET).
-        let status = try qtest.readb(virtio.common + QTestVirtioFunction.Common.status)
+        let status = try qtest.readb(virtio.common + QTestVirtioFunction.Register.status)
         #expect(status == 0x4f)
         #expect(try virtio.usedIndex() == 0)
         #expect(try messageData() == 0)

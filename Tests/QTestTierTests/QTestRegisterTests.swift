@@ -5,7 +5,7 @@ import Testing
 /// What a driver reads and writes through QEMU reaches our device as it was issued.
 @Suite(.enabled(if: Lab.locate() != nil, "\(Lab.absenceReason)"), .serialized)
 struct QTestRegisterTests {
-    private typealias Common = QTestVirtioFunction.Common
+    private typealias Common = QTestVirtioFunction.Register
 
     private let machine: ServedMachine
     private let function: QTestPCIFunction
