@@ -11,6 +11,7 @@ extension VFIOUserServer.PlacementError: CustomStringConvertible {
         }
     }
 
+    /// What was attempted, why it failed and what to try, with the code.
     public var description: String {
         switch self {
         case .host(let error): error.description

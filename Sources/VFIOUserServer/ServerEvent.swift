@@ -50,6 +50,7 @@ public enum DisconnectReason: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The name, and what it is about where there is more to say.
     public var description: String {
         switch self {
         case .protocolViolation(let rule): "\(name): \(rule)"

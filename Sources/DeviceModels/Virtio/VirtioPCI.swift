@@ -11,8 +11,11 @@ import Registers
 ///
 /// Not modelled: the legacy interface, queue reset, notification data, shared memory regions.
 public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
+    /// The function that carries the device.
     public let function: PCIFunctionDescription
+    /// By vector register writes: their read-back is how the driver hears no.
     public let admission = VectorAdmission.onRequest
+    /// The offset of the capability of type VIRTIO_PCI_CAP_PCI_CFG.
     public let barWindow: Int?
 
     /// The device behind the transport.
@@ -59,6 +62,7 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
 
     // MARK: Registers
 
+    /// Reads a register of the structures in BAR 0.
     public mutating func read(_ access: BARAccess, on bus: inout DeviceBus) -> UInt64 {
         guard access.bar == VirtioPCILayout.structuresBAR else { return 0 }
         let offset = access.offset % VirtioPCILayout.page
@@ -78,6 +82,7 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
         }
     }
 
+    /// Writes a register of the structures in BAR 0; a notification does the device's work.
     public mutating func write(
         _ value: UInt64, _ access: BARAccess, on bus: inout DeviceBus
     ) {
@@ -93,6 +98,7 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
         }
     }
 
+    /// Resets device and transport; every lease returns to the parent.
     public mutating func reset(on bus: inout DeviceBus) {
         device.reset()
         for index in queues.indices { queues[index].reset() }

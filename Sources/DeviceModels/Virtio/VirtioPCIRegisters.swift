@@ -24,7 +24,9 @@ enum VirtioCommonRegister: Sendable {
 
 /// Device Status (virtio 1.2 §2.1).
 public struct VirtioStatus: OptionSet, Hashable, Sendable {
+    /// The register as it reads.
     public let rawValue: UInt8
+    /// The status that reads as `rawValue`; unknown bits are kept.
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// The driver noticed the device.

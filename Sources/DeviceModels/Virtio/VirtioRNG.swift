@@ -7,10 +7,15 @@ public struct VirtioRNG<Source: EntropySource>: VirtioDevice {
     /// The most bytes that one request gets; a driver asks again for more.
     public static var requestLimit: Int { 65536 }
 
+    /// Entropy device (virtio 1.2 §5).
     public let deviceID: UInt16 = 4
+    /// An unclassified device, as other virtio entropy devices say.
     public let classCode = ClassCode(baseClass: 0x00, subClass: 0xff)
+    /// The type has no feature bits (virtio 1.2 §5.4.3).
     public let features: UInt64 = 0
+    /// One request queue (virtio 1.2 §5.4.2).
     public let queueSizes: [UInt16] = [64]
+    /// The type has no configuration (virtio 1.2 §5.4.4).
     public let configuration: [UInt8] = []
 
     /// Bytes given to the driver so far.
@@ -24,6 +29,7 @@ public struct VirtioRNG<Source: EntropySource>: VirtioDevice {
     /// An entropy device that draws from `source`.
     public init(source: Source) { self.source = source }
 
+    /// Fills every buffer that the driver offers (virtio 1.2 §5.4.6).
     public mutating func notified(
         _ queue: inout SplitVirtqueue, on bus: inout DeviceBus
     ) throws(VirtqueueFault) {
@@ -41,6 +47,7 @@ public struct VirtioRNG<Source: EntropySource>: VirtioDevice {
         }
     }
 
+    /// Nothing to forget: counts go on, and entropy has no state.
     public mutating func reset() {}
 
     private mutating func fill(

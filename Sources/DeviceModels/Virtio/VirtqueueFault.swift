@@ -27,5 +27,6 @@ public enum VirtqueueFault: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The name.
     public var description: String { name }
 }

@@ -6,6 +6,7 @@ public struct KernelEntropy: EntropySource {
     /// The kernel's generator.
     public init() {}
 
+    /// Fills `bytes` by getrandom; false if the host refuses.
     public mutating func fill(_ bytes: inout MutableRawSpan) -> Bool {
         do throws(HostError) {
             try Entropy.fill(&bytes)

@@ -25,8 +25,11 @@ public struct ManualDevice: DeviceModel, Sendable {
         case scratch = 40
     }
 
+    /// The function that the test asked for.
     public let function: PCIFunctionDescription
+    /// When its vectors are leased.
     public let admission: VectorAdmission
+    /// It has no window.
     public let barWindow: Int? = nil
     private var address: UInt64 = 0
     private var loaded: UInt64 = 0
@@ -59,6 +62,7 @@ public struct ManualDevice: DeviceModel, Sendable {
             ])
     }
 
+    /// `load` and `scratch` read what was loaded and which widths came; others their offset.
     public mutating func read(_ access: BARAccess, on bus: inout DeviceBus) -> UInt64 {
         switch Register(rawValue: access.offset) {
         case .load: return loaded
@@ -67,6 +71,7 @@ public struct ManualDevice: DeviceModel, Sendable {
         }
     }
 
+    /// Does what the register stands for.
     public mutating func write(_ value: UInt64, _ access: BARAccess, on bus: inout DeviceBus) {
         guard access.bar == 0, let register = Register(rawValue: access.offset) else {
             widths = widths << 4 | UInt64(access.width.bytes)
@@ -84,6 +89,7 @@ public struct ManualDevice: DeviceModel, Sendable {
         }
     }
 
+    /// Ends the line's cause, and gives up what it leased on request.
     public mutating func reset(on bus: inout DeviceBus) {
         bus.interrupts.deassertLine()
         guard case .onRequest = admission else { return }
