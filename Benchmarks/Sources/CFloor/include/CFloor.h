@@ -1,0 +1,48 @@
+/// What the measured paths are compared with, and what is counted beside them.
+///
+/// Every function answers 0 or a positive result, or -errno. There is one floor a process.
+#ifndef CARILLON_FLOOR_H
+#define CARILLON_FLOOR_H
+
+#include <stdint.h>
+
+// MARK: A server that does nothing
+
+/// Starts a thread, on `processor` unless that is negative, that answers each message with a reply
+/// of fixed bytes: one blocking recvmsg with room for descriptors and one sendmsg a message. Of a
+/// message it reads only the size and No_reply; one that wants no reply it drops. Connects to it
+/// over a Unix stream socket.
+int floor_start(int processor);
+/// Sends a request of the size of REGION_READ and waits for the reply to a read of 4 bytes.
+int floor_round_trip(void);
+/// Sends `count` messages of the size and flags of a posted REGION_WRITE of 4 bytes by one send.
+int floor_post(int count);
+/// Ends the thread.
+void floor_stop(void);
+
+// MARK: Eventfds
+
+/// Makes the eventfd of `floor_signal`.
+int floor_eventfd(void);
+/// Writes to the eventfd so many times, and nothing else.
+int floor_signal(uint64_t times);
+
+// MARK: Processors
+
+/// The processors that this thread may run on.
+int floor_processors(void);
+/// Has this thread run on the processor of that rank among those it may run on, or on any of them
+/// again if `rank` is negative. Threads that it starts inherit this.
+int floor_pin(int rank);
+
+// MARK: Counting
+
+/// Begins to count what the threads of this process do; the calling thread counts as the client.
+void floor_count_begin(void);
+void floor_count_end(void);
+/// Allocations on the heap by the client (or else by all other threads) while counting.
+uint64_t floor_allocations(int by_client);
+/// System calls for sockets, epoll and eventfds, likewise.
+uint64_t floor_system_calls(int by_client);
+
+#endif

@@ -1,0 +1,43 @@
+import LinuxKernel
+import Registers
+import VFIOInterface
+import VFIOUserClient
+
+/// What it costs a device to raise an interrupt: from its statement that a cause holds to the write
+/// to the eventfd, against the write alone, by the same thread.
+struct RaiseMeasurement: Measurement {
+    static let raisesPerSample = 1024
+    static let samplesPerRound = 16
+
+    private var samples = PairedSamples()
+
+    mutating func round(_ bench: Bench) throws {
+        _ = bench.event.drain()
+        let empty = try median(bench, .nothing)
+        let floor = try median(bench, .bareSignal)
+        let value = try median(bench, .raise)
+        let raised = UInt64(Self.raisesPerSample * (Self.samplesPerRound + 1))
+        guard bench.event.drain() == raised else {
+            throw BenchFailure("not every interrupt that was raised arrived")
+        }
+        let count = Double(Self.raisesPerSample)
+        samples.append((value - empty) / count, floor: (floor - empty) / count)
+    }
+
+    private func median(_ bench: Bench, _ register: InterruptProbe.Register) throws -> Double {
+        try medianNanoseconds(Self.samplesPerRound, warmUp: 1) {
+            try bench.probe.write(
+                UInt64(Self.raisesPerSample), .bar0, at: UInt64(register.rawValue), .dword)
+        }
+    }
+
+    var figures: [Figure] {
+        [
+            Figure(
+                name: MeasurementName.raise.rawValue, what: "raise of an interrupt, to its eventfd",
+                value: samples.value.median, unit: "ns", floor: samples.floor.median,
+                ratio: samples.ratio.median, aim: "at most 1.05 times the floor",
+                isReached: samples.ratio.median <= 1.05)
+        ]
+    }
+}
