@@ -47,7 +47,9 @@ final class ClientChannel {
     var unsentBytes: Int { output.count }
 
     /// Sends what was appended.
-    func flush(_ request: String, _ descriptors: [CInt] = []) throws(ClientError) {
+    func flush(
+        _ request: @autoclosure () -> String, _ descriptors: [CInt] = []
+    ) throws(ClientError) {
         var sent = 0
         while sent < output.count {
             let passed = sent == 0 ? descriptors : []
@@ -59,8 +61,8 @@ final class ClientChannel {
             case .bytes(let count): sent += count
             case .interrupted: continue
             case .wouldBlock:
-                throw .timedOut(request: request, milliseconds: timeoutMilliseconds)
-            case .failed: throw .disconnected(request: request)
+                throw .timedOut(request: request(), milliseconds: timeoutMilliseconds)
+            case .failed: throw .disconnected(request: request())
             }
         }
         output.removeAll(keepingCapacity: true)

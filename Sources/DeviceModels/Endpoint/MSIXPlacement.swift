@@ -35,9 +35,4 @@ extension PCIFunctionDescription {
         }
         return nil
     }
-
-    /// Bytes of the BAR of `index`, or nil without it.
-    package func barSize(_ index: Int) -> Int? {
-        bars.first { $0.index == index }.map { Int(clamping: $0.size) }
-    }
 }

@@ -25,6 +25,17 @@ public struct MSIXFunction: Hashable, Sendable {
         var obstacles: Obstacles = [.vectorMask, .unreserved, .unbound]
         var causeHolds = false
         var clientMasked = false
+
+        var message: MSIMessage { staged ?? entry.message }
+
+        /// Takes one event. Returns its message if nothing holds it back.
+        mutating func raise(against functionObstacles: Obstacles) -> MSIMessage? {
+            counts.raised &+= 1
+            causeHolds = true
+            guard functionObstacles.isEmpty, obstacles.isEmpty else { return nil }
+            counts.sent &+= 1
+            return message
+        }
     }
 
     /// Accesses of a guest that the specification leaves undefined; each is harmless and counted.
@@ -78,19 +89,13 @@ public struct MSIXFunction: Hashable, Sendable {
             strayEvents &+= 1
             return .discarded(.noSuchVector)
         }
-        vectors[index].counts.raised &+= 1
-        vectors[index].causeHolds = true
-        let obstacles = functionObstacles.union(vectors[index].obstacles)
-        if obstacles.isEmpty {
-            vectors[index].counts.sent &+= 1
-            return .send(message(index))
-        }
+        if let message = vectors[index].raise(against: functionObstacles) { return .send(message) }
         if pending[index] {
             vectors[index].counts.coalesced &+= 1
             return .coalesced
         }
         pending[index] = true
-        return .pended(obstacles)
+        return .pended(functionObstacles.union(vectors[index].obstacles))
     }
 
     /// States that the cause of `vector` no longer holds; an event still pending will not be sent.
@@ -221,7 +226,7 @@ public struct MSIXFunction: Hashable, Sendable {
     }
 
     func message(_ index: Int) -> MSIMessage {
-        vectors[index].staged ?? vectors[index].entry.message
+        vectors[index].message
     }
 
     private mutating func setFunctionObstacles(_ next: Obstacles, into sends: inout [Send]) {

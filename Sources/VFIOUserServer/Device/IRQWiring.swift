@@ -30,11 +30,15 @@ final class IRQWiring {
     /// Binds or unbinds the error notifier.
     func bindError(to event: consuming EventFD?) { error = event }
 
-    /// Signals `vector`. Whoever calls knows that it is bound.
-    @inline(__always)
-    func signal(_ vector: VectorIndex) {
-        let signalled = vectors[vector.index]?.signal()
-        precondition(signalled == true, "a message goes out only on a bound vector")
+    /// Signals the vectors of `sends`. Whoever calls knows that they are bound.
+    func signal(_ sends: [Send]) { Self.signal(sends, by: vectors) }
+
+    /// A parameter, unlike a property of a class, is not checked for exclusive access a vector.
+    private static func signal(_ sends: [Send], by vectors: borrowing UniqueArray<EventFD?>) {
+        for send in sends {
+            let signalled = vectors[send.vector.index]?.signal()
+            precondition(signalled == true, "a message goes out only on a bound vector")
+        }
     }
 
     /// Signals the pin. Whoever calls knows that it is bound.

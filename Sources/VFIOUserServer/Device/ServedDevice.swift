@@ -13,6 +13,8 @@ import VFIOInterface
 final class ServedDevice<Model: DeviceModel> {
     let name: String
     let endpoint: PCIEndpoint<Model>
+    /// Bytes of each region, by its index; zero if it is absent.
+    let regionSizes: [9 of Int]
     let memory: DMAMap
     let wiring: IRQWiring
     let irqCounts: IRQCounts
@@ -23,6 +25,7 @@ final class ServedDevice<Model: DeviceModel> {
         memory = DMAMap(limit: placement.limits.regionsPerClient)
         endpoint = try PCIEndpoint(
             model, pool: placement.parent, holder: placement.name, memory: memory)
+        regionSizes = Self.regionSizes(of: endpoint.description)
         let vectors = endpoint.bus.interrupts.msix.tableSize
         wiring = IRQWiring(vectors: vectors)
         irqCounts = IRQCounts(
@@ -33,6 +36,13 @@ final class ServedDevice<Model: DeviceModel> {
         }
     }
 
+    private static func regionSizes(of function: PCIFunctionDescription) -> [9 of Int] {
+        var sizes: [9 of Int] = .init(repeating: 0)
+        for bar in function.bars { sizes[bar.index] = Int(clamping: bar.size) }
+        sizes[Int(RegionIndex.config.rawValue)] = function.configSpaceBytes
+        return sizes
+    }
+
     /// Sends what the device left in its outbox.
     @inline(__always)
     func sendInterrupts() {
@@ -40,7 +50,7 @@ final class ServedDevice<Model: DeviceModel> {
     }
 
     private func drainOutbox() {
-        for send in endpoint.bus.interrupts.outbox { wiring.signal(send.vector) }
+        wiring.signal(endpoint.bus.interrupts.outbox)
         if endpoint.bus.interrupts.lineDue { wiring.signalPin() }
         endpoint.bus.interrupts.clearOutbox()
     }

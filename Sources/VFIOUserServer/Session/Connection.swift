@@ -108,12 +108,6 @@ final class Connection<Model: DeviceModel>: LoopSource {
         input.consume(size)
     }
 
-    private enum NextFrame {
-        case message(MessageHeader, size: Int)
-        case incomplete(size: Int)
-        case violation(WireViolation)
-    }
-
     private func nextFrame() -> NextFrame {
         input.withUnread { unread in
             switch Framing.next(in: unread, limits: wire) {
@@ -148,4 +142,10 @@ final class Connection<Model: DeviceModel>: LoopSource {
         onEnd(reason)
         return .ended
     }
+}
+
+private enum NextFrame {
+    case message(MessageHeader, size: Int)
+    case incomplete(size: Int)
+    case violation(WireViolation)
 }

@@ -67,10 +67,6 @@ extension Session {
 
     /// Bytes of a region; zero if it is absent.
     func regionSize(_ index: RegionIndex) -> Int {
-        switch index {
-        case .config: device.endpoint.config.bytes.count
-        case .rom, .vga: 0
-        default: index.barNumber.flatMap { device.endpoint.description.barSize($0) } ?? 0
-        }
+        device.regionSizes[Int(index.rawValue)]
     }
 }
