@@ -95,13 +95,3 @@ int epoll_ctl(int fd, int operation, int target, struct epoll_event *event) {
     count(system_calls);
     return (int)syscall(SYS_epoll_ctl, fd, operation, target, event);
 }
-
-ssize_t read(int fd, void *bytes, size_t size) {
-    count(system_calls);
-    return syscall(SYS_read, fd, bytes, size);
-}
-
-ssize_t write(int fd, const void *bytes, size_t size) {
-    count(system_calls);
-    return syscall(SYS_write, fd, bytes, size);
-}

@@ -7,7 +7,7 @@ extension VirtioPCI {
     func readCommon(at offset: Int, _ width: AccessWidth) -> UInt64 {
         var value: UInt64 = 0
         VirtioCommonRegister.window.forEachPiece(at: offset, width) { piece in
-            value |= piece.contribution(of: self[piece.id])
+            value |= piece.contribution(of: self.value(of: piece.id))
         }
         return value
     }
@@ -16,7 +16,7 @@ extension VirtioPCI {
         _ value: UInt64, at offset: Int, _ width: AccessWidth, on bus: inout DeviceBus
     ) {
         VirtioCommonRegister.window.forEachPiece(at: offset, width) { piece in
-            let merged = piece.merging(value, into: self[piece.id])
+            let merged = piece.merging(value, into: self.value(of: piece.id))
             set(piece.id, to: merged, on: &bus)
         }
     }
@@ -25,7 +25,7 @@ extension VirtioPCI {
         Int(queueSelect) < queues.count ? Int(queueSelect) : nil
     }
 
-    private subscript(register: VirtioCommonRegister) -> UInt64 {
+    private borrowing func value(of register: VirtioCommonRegister) -> UInt64 {
         switch register {
         case .deviceFeatureSelect: UInt64(deviceFeatureSelect)
         case .deviceFeature: Self.half(deviceFeatureSelect, of: offeredFeatures)
@@ -36,13 +36,22 @@ extension VirtioPCI {
         case .deviceStatus: UInt64(status.rawValue)
         case .configGeneration: 0
         case .queueSelect: UInt64(queueSelect)
-        case .queueSize: selected.map { UInt64(queues[$0].size) } ?? 0
-        case .queueVector: selected.map { UInt64(queueVectors[$0]) } ?? UInt64(virtioNoVector)
-        case .queueEnable: selected.map { queues[$0].isEnabled ? 1 : 0 } ?? 0
-        case .queueNotifyOffset: selected.map { UInt64($0) } ?? 0
-        case .queueDescriptors: selected.map { queues[$0].descriptors } ?? 0
-        case .queueDriver: selected.map { queues[$0].available } ?? 0
-        case .queueDevice: selected.map { queues[$0].used } ?? 0
+        case .queueSize, .queueVector, .queueEnable, .queueNotifyOffset, .queueDescriptors,
+            .queueDriver, .queueDevice:
+            queueValue(of: register)
+        }
+    }
+
+    private borrowing func queueValue(of register: VirtioCommonRegister) -> UInt64 {
+        guard let selected else { return register == .queueVector ? UInt64(virtioNoVector) : 0 }
+        return switch register {
+        case .queueSize: UInt64(queues[selected].size)
+        case .queueVector: UInt64(queueVectors[selected])
+        case .queueEnable: queues[selected].isEnabled ? 1 : 0
+        case .queueNotifyOffset: UInt64(selected)
+        case .queueDescriptors: queues[selected].descriptors
+        case .queueDriver: queues[selected].available
+        default: queues[selected].used
         }
     }
 

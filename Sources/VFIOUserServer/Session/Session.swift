@@ -15,7 +15,11 @@ final class Session<Model: DeviceModel> {
     let wire: WireLimits
     let observe: @Sendable (ServerEvent) -> Void
     /// What was agreed with VERSION; nil before it.
-    var agreement: VersionAgreement?
+    var agreement: VersionAgreement? {
+        didSet { hasAgreement = agreement != nil }
+    }
+    /// Whether there is one, for every message: a look at the whole agreement copies it.
+    private(set) var hasAgreement = false
     /// Why the connection must end, once it must.
     private(set) var endReason: DisconnectReason?
     private let context: RequestContext
@@ -40,7 +44,7 @@ final class Session<Model: DeviceModel> {
     ) {
         let start = output.count
         do throws(WireViolation) {
-            guard agreement != nil || header.command == .version || header.isReply else {
+            guard hasAgreement || header.command == .version || header.isReply else {
                 return end(.protocolViolation("command-before-version"))
             }
             let request = try RequestMessage.parse(

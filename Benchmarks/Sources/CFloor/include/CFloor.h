@@ -42,7 +42,7 @@ void floor_count_begin(void);
 void floor_count_end(void);
 /// Allocations on the heap by the client (or else by all other threads) while counting.
 uint64_t floor_allocations(int by_client);
-/// System calls for sockets, epoll and eventfds, likewise.
+/// System calls for sockets and epoll, likewise.
 uint64_t floor_system_calls(int by_client);
 
 #endif
