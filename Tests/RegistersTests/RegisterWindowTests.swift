@@ -16,7 +16,9 @@ struct RegisterWindowTests {
     func aReadReturnsTheBytesOfEveryRegisterItTouches(width: AccessWidth) {
         for offset in -9..<33 {
             var value: UInt64 = 0
-            let touched = window.forEachPiece(at: offset, width) { piece in
+            var touched = false
+            for piece in window.pieces(at: offset, width) {
+                touched = true
                 value |= piece.contribution(of: Self.registers[piece.id])
             }
             let bytes = (offset..<offset + width.bytes).map { Self.bytes[$0] }
@@ -30,7 +32,7 @@ struct RegisterWindowTests {
         let written: UInt64 = 0xf8e7_d6c5_b4a3_9281
         for offset in -9..<33 {
             var registers = Self.registers
-            window.forEachPiece(at: offset, width) { piece in
+            for piece in window.pieces(at: offset, width) {
                 registers[piece.id] = piece.merging(written, into: registers[piece.id])
             }
             for (register, place) in zip(registers, Self.places) {
@@ -48,13 +50,13 @@ struct RegisterWindowTests {
     func piecesComeInOrderAndKnowWhetherTheyAreWhole(width: AccessWidth) {
         for offset in -9..<33 {
             var order: [Int] = []
-            window.forEachPiece(at: offset, width) { piece in
+            for piece in window.pieces(at: offset, width) {
                 order.append(piece.id)
                 let place = Self.places[piece.id]
                 let isWhole =
                     offset <= place.offset
                     && place.offset + place.width.bytes <= offset + width.bytes
-                #expect(piece.covers(place.width) == isWhole)
+                #expect(piece.isWhole == isWhole)
             }
             #expect(order == order.sorted())
             #expect(Set(order).count == order.count)

@@ -6,8 +6,8 @@ import VFIOUserClient
 /// What it costs a device to raise an interrupt: from its statement that a cause holds to the write
 /// to the eventfd, against the write alone, by the same thread.
 struct RaiseMeasurement: Measurement {
-    static let raisesPerSample = 1024
-    static let samplesPerRound = 16
+    static let raisesPerSample = 64
+    static let samplesPerRound = 256
 
     private var samples = PairedSamples()
 

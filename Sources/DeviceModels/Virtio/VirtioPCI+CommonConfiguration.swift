@@ -6,7 +6,7 @@ import Registers
 extension VirtioPCI {
     func readCommon(at offset: Int, _ width: AccessWidth) -> UInt64 {
         var value: UInt64 = 0
-        VirtioCommonRegister.window.forEachPiece(at: offset, width) { piece in
+        for piece in VirtioCommonRegister.window.pieces(at: offset, width) {
             value |= piece.contribution(of: self.value(of: piece.id))
         }
         return value
@@ -15,9 +15,9 @@ extension VirtioPCI {
     mutating func writeCommon(
         _ value: UInt64, at offset: Int, _ width: AccessWidth, on bus: inout DeviceBus
     ) {
-        VirtioCommonRegister.window.forEachPiece(at: offset, width) { piece in
-            let merged = piece.merging(value, into: self.value(of: piece.id))
-            set(piece.id, to: merged, on: &bus)
+        for piece in VirtioCommonRegister.window.pieces(at: offset, width) {
+            let old = piece.isWhole ? 0 : self.value(of: piece.id)
+            set(piece.id, to: piece.merging(value, into: old), on: &bus)
         }
     }
 

@@ -130,7 +130,7 @@ struct MSIXRegisterTests {
                 .init(0, at: 0, .word), .init(1, at: 2, .word),
             ])
             var dword = old
-            window.forEachPiece(at: 0, .dword) { piece in
+            for piece in window.pieces(at: 0, .dword) {
                 guard piece.id == 1 else { return }
                 dword = layout.merging(
                     piece.merging(new << 16 | 0xffff, into: old), into: old, lanes: piece.lanes)
