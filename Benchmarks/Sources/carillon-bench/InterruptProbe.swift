@@ -1,11 +1,12 @@
 import CFloor
 import DeviceModels
+import LinuxKernel
 import MessageSignaledInterrupts
 import PCIConfigSpace
 import PlatformTypes
 import Registers
 
-/// A device with three registers behind BAR 0: what is written to one of them is how often the
+/// A device that times itself: what is written to one of its registers behind BAR 0 is how often the
 /// device does what the register is for, all on the loop that serves it.
 struct InterruptProbe: DeviceModel {
     enum Register: Int {
@@ -15,7 +16,12 @@ struct InterruptProbe: DeviceModel {
         case bareSignal = 4
         /// Does nothing.
         case nothing = 8
+        /// Takes the time; reads as the nanoseconds between the last two times.
+        case stamp = 16
     }
+
+    private var stamp: UInt64 = 0
+    private var elapsed: UInt64 = 0
 
     let function: PCIFunctionDescription
     let admission = VectorAdmission.atCreation
@@ -36,7 +42,9 @@ struct InterruptProbe: DeviceModel {
         }
     }
 
-    func read(_ access: BARAccess, on bus: inout DeviceBus) -> UInt64 { 0 }
+    func read(_ access: BARAccess, on bus: inout DeviceBus) -> UInt64 {
+        access.offset == Register.stamp.rawValue ? elapsed : 0
+    }
 
     mutating func write(_ value: UInt64, _ access: BARAccess, on bus: inout DeviceBus) {
         switch Register(rawValue: access.offset) {
@@ -44,6 +52,9 @@ struct InterruptProbe: DeviceModel {
             for _ in 0..<value { bus.interrupts.assert(VectorIndex(0)) }
         case .bareSignal:
             precondition(floor_signal(value) == 0, "an eventfd takes signals")
+        case .stamp:
+            let now = MonotonicClock.nowNanoseconds
+            (stamp, elapsed) = (now, now - stamp)
         case .nothing, nil: return
         }
     }

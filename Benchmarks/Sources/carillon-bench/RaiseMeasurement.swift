@@ -4,10 +4,11 @@ import VFIOInterface
 import VFIOUserClient
 
 /// What it costs a device to raise an interrupt: from its statement that a cause holds to the write
-/// to the eventfd, against the write alone, by the same thread.
+/// to the eventfd, against the write alone. The loop of the device times both, between messages that
+/// came in one piece with the one that is timed.
 struct RaiseMeasurement: Measurement {
-    static let raisesPerSample = 64
-    static let samplesPerRound = 256
+    static let raisesPerSample = 256
+    static let samplesPerRound = 32
 
     private var samples = PairedSamples()
 
@@ -16,7 +17,7 @@ struct RaiseMeasurement: Measurement {
         let empty = try median(bench, .nothing)
         let floor = try median(bench, .bareSignal)
         let value = try median(bench, .raise)
-        let raised = UInt64(Self.raisesPerSample * (Self.samplesPerRound + 1))
+        let raised = UInt64(Self.raisesPerSample * Self.samplesPerRound)
         guard bench.event.drain() == raised else {
             throw BenchFailure("not every interrupt that was raised arrived")
         }
@@ -25,10 +26,16 @@ struct RaiseMeasurement: Measurement {
     }
 
     private func median(_ bench: Bench, _ register: InterruptProbe.Register) throws -> Double {
-        try medianNanoseconds(Self.samplesPerRound, warmUp: 1) {
-            try bench.probe.write(
+        let stamp = UInt64(InterruptProbe.Register.stamp.rawValue)
+        var samples = Samples()
+        for _ in 0..<Self.samplesPerRound {
+            bench.probe.post(0, .bar0, at: stamp, .qword)
+            bench.probe.post(
                 UInt64(Self.raisesPerSample), .bar0, at: UInt64(register.rawValue), .dword)
+            bench.probe.post(0, .bar0, at: stamp, .qword)
+            samples.append(Double(try bench.probe.read(.bar0, at: stamp, .qword)))
         }
+        return samples.median
     }
 
     var figures: [Figure] {
