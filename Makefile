@@ -47,8 +47,8 @@ examples: ## Build, test and run the examples
 try: ## Play a few interrupts, without KVM and without root
 	swift run -c release carillon try
 
-bench: ## Measure what an interrupt costs
-	swift run -c release carillon bench
+bench: ## Measure what an interrupt costs, against bare system calls
+	swift run -c release --package-path Benchmarks --scratch-path .build carillon-bench $(BENCH)
 
 tidy: ## Check the repository's own rules
 	@$(TIDY) check

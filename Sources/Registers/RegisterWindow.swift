@@ -77,9 +77,8 @@ public struct RegisterWindow<ID: Sendable>: Sendable {
         }
     }
 
+    // Inlined, as all of the walk: a posted virtio write costs 180 ns less than by generic code.
     /// The pieces of the registers that an access touches, lowest first.
-    // Inlined, as all of the walk: a posted virtio write then costs 200 ns less than through generic
-    // code.
     @inlinable
     public func pieces(at offset: Int, _ width: AccessWidth) -> Pieces {
         let first = max(0, offset)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@ enum {
 
 static int client = -1, server = -1;
 static pthread_t thread;
+static atomic_int polling;
 static char request[REQUEST], posted[POSTED * POSTED_MAX], reply[REPLY];
 
 // MARK: Sockets
@@ -35,9 +37,14 @@ static ssize_t receive(int fd, char *bytes, size_t capacity) {
         .msg_iov = &part,
         .msg_iovlen = 1,
         .msg_control = control.space,
-        .msg_controllen = sizeof control.space,
     };
-    return recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    ssize_t received;
+    do {
+        message.msg_controllen = sizeof control.space;
+        int poll = fd == server && atomic_load_explicit(&polling, memory_order_relaxed);
+        received = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | (poll ? MSG_DONTWAIT : 0));
+    } while (received < 0 && errno == EAGAIN);
+    return received;
 }
 
 static int transmit(int fd, const char *bytes, size_t size) {
@@ -110,6 +117,8 @@ int floor_round_trip(void) {
     return failure;
 }
 
+void floor_poll(int enable) { polling = enable; }
+
 int floor_post(int count) {
     if (count < 0 || count > POSTED_MAX) return -EINVAL;
     return transmit(client, posted, (size_t)count * POSTED);
@@ -141,7 +150,21 @@ int floor_signal(uint64_t times) {
 
 // MARK: Processors
 
+enum { AWAKE_MAX = 64 };
+
 static cpu_set_t allowed;
+static pthread_t watchers[AWAKE_MAX];
+static int watcher_count;
+static atomic_int awake;
+
+static void *watch(void *context) {
+    (void)context;
+    struct sched_param parameters = {0};
+    // Every other thread goes before one of this class.
+    if (sched_setscheduler(0, SCHED_IDLE, &parameters) < 0) return NULL;
+    while (atomic_load_explicit(&awake, memory_order_relaxed)) {}
+    return NULL;
+}
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void learn(void) { sched_getaffinity(0, sizeof allowed, &allowed); }
@@ -161,4 +184,24 @@ int floor_pin(int rank) {
         }
     }
     return sched_setaffinity(0, sizeof wanted, &wanted) < 0 ? -errno : 0;
+}
+
+int floor_stay_awake(int ranks) {
+    if (ranks > AWAKE_MAX) return -EINVAL;
+    awake = 1;
+    int failure = 0;
+    for (int rank = 0; rank < ranks && failure == 0; rank++) {
+        failure = floor_pin(rank);
+        if (failure == 0) failure = -pthread_create(&watchers[rank], NULL, watch, NULL);
+        if (failure == 0) watcher_count = rank + 1;
+    }
+    int pinned = floor_pin(-1);
+    if (failure == 0) failure = pinned;
+    if (failure < 0) floor_may_sleep();
+    return failure;
+}
+
+void floor_may_sleep(void) {
+    awake = 0;
+    while (watcher_count > 0) pthread_join(watchers[--watcher_count], NULL);
 }

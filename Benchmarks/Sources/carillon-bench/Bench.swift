@@ -42,9 +42,10 @@ final class Bench {
                 DevicePlacement(name: "rng-\(number)", socketPath: paths[number], parent: parent)
             ) { VirtioPCI(VirtioRNG(source: KernelEntropy())) }
         }
-        probe = try VFIOUserClient(path: paths[0])
-        blocking = try VFIOUserClient(path: paths[1])
-        polling = try VFIOUserClient(path: paths[2])
+        // Without a limit: a timer a reply would be the client's cost, not the server's.
+        probe = try VFIOUserClient(path: paths[0], timeoutMilliseconds: 0)
+        blocking = try VFIOUserClient(path: paths[1], timeoutMilliseconds: 0)
+        polling = try VFIOUserClient(path: paths[2], timeoutMilliseconds: 0)
 
         event = try EventFD()
         let function = try GuestFunction(probe)
@@ -66,6 +67,14 @@ final class Bench {
     func onClientProcessor<Result>(_ body: () throws -> Result) throws -> Result {
         try check(floor_pin(Self.clientRank), "choose a processor")
         defer { _ = floor_pin(-1) }
+        return try body()
+    }
+
+    /// Runs `body` while no processor halts.
+    func awake<Result>(_ body: () throws -> Result) throws -> Result {
+        try check(floor_stay_awake(min(2, floor_processors())), "keep processors awake")
+        defer { floor_may_sleep() }
+        try check(floor_pin(Self.clientRank), "choose a processor")
         return try body()
     }
 

@@ -21,8 +21,8 @@ enum MeasurementName: String, CaseIterable {
 
     func make() -> any Measurement {
         switch self {
-        case .regionRead: RegionReadMeasurement(polling: false)
-        case .regionReadPolling: RegionReadMeasurement(polling: true)
+        case .regionRead: RegionReadMeasurement()
+        case .regionReadPolling: PollingReadMeasurement()
         case .postedWrites: PostedWriteMeasurement()
         case .raise: RaiseMeasurement()
         case .allocations: AllocationMeasurement()

@@ -35,11 +35,11 @@ public struct EventFD: ~Copyable, Sendable {
     /// The descriptor's number, for epoll and ioctl calls. Valid while this value lives.
     public var raw: CInt { descriptor.raw }
 
+    // Inlined, a raise costs 18 ns less: a return after a system call is predicted wrongly.
     /// Adds one to the counter: one write, no allocation.
     ///
     /// - Returns: true when the counter is not zero now, also when it was full before. False only
     ///   when the kernel refuses the write, which no open eventfd makes it do.
-    // Inlined, a raise costs 18 ns less: a return after a system call is predicted wrongly.
     @inlinable
     public borrowing func signal() -> Bool {
         uapi_eventfd_signal(descriptor.raw) == 0

@@ -15,6 +15,8 @@
 int floor_start(int processor);
 /// Sends a request of the size of REGION_READ and waits for the reply to a read of 4 bytes.
 int floor_round_trip(void);
+/// Has the thread poll instead of sleep, from its next message on.
+void floor_poll(int enable);
 /// Sends `count` messages of the size and flags of a posted REGION_WRITE of 4 bytes by one send.
 int floor_post(int count);
 /// Ends the thread.
@@ -34,6 +36,11 @@ int floor_processors(void);
 /// Has this thread run on the processor of that rank among those it may run on, or on any of them
 /// again if `rank` is negative. Threads that it starts inherit this.
 int floor_pin(int rank);
+/// Keeps the processors of the first `ranks` ranks from halting, by threads that run only while
+/// nothing else wants to: how long it takes to wake a halted processor of a virtual machine differs
+/// from one minute to the next, and is more than all the rest of a round trip.
+int floor_stay_awake(int ranks);
+void floor_may_sleep(void);
 
 // MARK: Counting
 
