@@ -6,8 +6,8 @@ import PCIConfigSpace
 import PlatformTypes
 import Registers
 
-/// A device that times itself: what is written to one of its registers behind BAR 0 is how often the
-/// device does what the register is for, all on the loop that serves it.
+/// A device that times itself: what is written to one of its registers behind BAR 0 is how often it
+/// does what the register is for, all on the loop that serves it.
 struct InterruptProbe: DeviceModel {
     enum Register: Int {
         /// States the cause of vector 0.

@@ -4,8 +4,8 @@ import VFIOInterface
 import VFIOUserClient
 
 /// What it costs a device to raise an interrupt: from its statement that a cause holds to the write
-/// to the eventfd, against the write alone. The loop of the device times both, between messages that
-/// came in one piece with the one that is timed.
+/// to the eventfd, against the write alone. The loop of the device times both, between messages
+/// that came in one piece with the one that is timed.
 struct RaiseMeasurement: Measurement {
     static let raisesPerSample = 256
     static let samplesPerRound = 32
