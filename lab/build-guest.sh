@@ -10,6 +10,11 @@ for compiler in ${CC:-gcc clang cc}; do
     command -v "$compiler" >/dev/null && break
 done
 mkdir -p "$OUT"
+# One builder at a time, where the machine has flock.
+if command -v flock >/dev/null; then
+    exec 9>"$OUT/.lock"
+    flock 9
+fi
 for source in "$GUEST"/*.c; do
     program=${source##*/}
     program=$OUT/${program%.c}

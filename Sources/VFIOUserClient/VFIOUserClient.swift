@@ -40,6 +40,9 @@ public final class VFIOUserClient {
         }
     }
 
+    // A child process may hold a copy of the socket; the server must see the end all the same.
+    deinit { channel.stream.shutdown() }
+
     // MARK: Description
 
     /// Regions and interrupt indexes of the device.

@@ -35,7 +35,7 @@ public struct Chime: DeviceModel, Sendable {
     public mutating func read(_ access: BARAccess, on bus: inout DeviceBus) -> UInt64 {
         guard access.bar == 0 else { return 0 }
         var value: UInt64 = 0
-        ChimeRegister.window.forEachPiece(at: access.offset, access.width) { piece in
+        for piece in ChimeRegister.window.pieces(at: access.offset, access.width) {
             value |= piece.contribution(of: values[piece.id.rawValue])
         }
         return value
@@ -44,7 +44,7 @@ public struct Chime: DeviceModel, Sendable {
     /// Stores what the registers store, and acts on it.
     public mutating func write(_ value: UInt64, _ access: BARAccess, on bus: inout DeviceBus) {
         guard access.bar == 0 else { return }
-        ChimeRegister.window.forEachPiece(at: access.offset, access.width) { piece in
+        for piece in ChimeRegister.window.pieces(at: access.offset, access.width) {
             let old = values[piece.id.rawValue]
             values[piece.id.rawValue] = piece.id.layout.merging(
                 piece.merging(value, into: 0), into: old, lanes: piece.lanes)
