@@ -12,6 +12,8 @@ import VFIOUserServer
 final class Bench {
     /// The client of a virtio entropy device on a server that blocks.
     let blocking: VFIOUserClient
+    /// The same on a server of its own, but the client waits only as long as it does by default.
+    let limited: VFIOUserClient
     /// The client of a virtio entropy device on a server that polls.
     let polling: VFIOUserClient
     /// The client of the probe, on the server that blocks.
@@ -30,28 +32,29 @@ final class Bench {
             attributes: [.posixPermissions: 0o700])
         defer { try? FileManager.default.removeItem(at: folder) }
 
-        let devices = [PollingPolicy.off, .off, .adaptive()]
+        let devices = [PollingPolicy.off, .off, .adaptive(), .off]
         let paths = devices.indices.map { folder.appendingPathComponent("\($0).sock").path }
         servers = try devices.map { try Self.server($0) }
         let parent = VectorPool(name: "parent", capacity: 64)
         try await servers[0].serve(
             DevicePlacement(name: "probe", socketPath: paths[0], parent: parent)
         ) { InterruptProbe() }
-        for number in 1...2 {
+        for number in 1...3 {
             try await servers[number].serve(
                 DevicePlacement(name: "rng-\(number)", socketPath: paths[number], parent: parent)
             ) { VirtioPCI(VirtioRNG(source: KernelEntropy())) }
         }
-        // Without a limit: a timer a reply would be the client's cost, not the server's.
+        // Without a limit, a reply costs the client no timer.
         probe = try VFIOUserClient(path: paths[0], timeoutMilliseconds: 0)
         blocking = try VFIOUserClient(path: paths[1], timeoutMilliseconds: 0)
         polling = try VFIOUserClient(path: paths[2], timeoutMilliseconds: 0)
+        limited = try VFIOUserClient(path: paths[3])
 
         event = try EventFD()
         let function = try GuestFunction(probe)
         try function.bind(0, to: event)
         try function.setMSIX(enable: true)
-        _ = try (GuestFunction(blocking), GuestFunction(polling))
+        for client in [blocking, limited, polling] { _ = try GuestFunction(client) }
 
         try check(floor_eventfd(), "make an eventfd")
         try check(floor_start(Self.serverRank), "start the floor")

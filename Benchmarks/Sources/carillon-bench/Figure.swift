@@ -23,10 +23,11 @@ struct Samples {
 
     mutating func append(_ value: Double) { values.append(value) }
 
-    /// The value in the middle; of an even number, the lower one.
+    /// The value in the middle; of an even number, the mean of the two.
     var median: Double {
         precondition(!values.isEmpty, "a median is of something")
-        return values.sorted()[(values.count - 1) / 2]
+        let sorted = values.sorted()
+        return (sorted[(values.count - 1) / 2] + sorted[values.count / 2]) / 2
     }
 }
 

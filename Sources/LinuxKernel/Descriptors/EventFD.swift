@@ -35,7 +35,7 @@ public struct EventFD: ~Copyable, Sendable {
     /// The descriptor's number, for epoll and ioctl calls. Valid while this value lives.
     public var raw: CInt { descriptor.raw }
 
-    // Inlined, a raise costs 18 ns less: a return after a system call is predicted wrongly.
+    // Inlined, a raise costs 9 to 18 ns less, of 319.
     /// Adds one to the counter: one write, no allocation.
     ///
     /// - Returns: true when the counter is not zero now, also when it was full before. False only
