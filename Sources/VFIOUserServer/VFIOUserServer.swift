@@ -123,6 +123,7 @@ public final class VFIOUserServer: Sendable {
                 loop.stop()
             }
         }
+        threads.interruptAll()
         threads.joinAll()
     }
 
@@ -159,6 +160,13 @@ private final class Threads: Sendable {
         var thread: KernelThread? = consume thread
         running.withLock { running in
             if let taken = thread.take() { running.append(taken) }
+        }
+    }
+
+    /// Ends waits inside a connection's receive, so that a stop need not sit out their patience.
+    func interruptAll() {
+        running.withLock { running in
+            for index in 0..<running.count { running[index].interrupt() }
         }
     }
 

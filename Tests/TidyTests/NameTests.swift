@@ -79,7 +79,7 @@ struct NameTests {
                 == [])
     }
 
-    @Test("A path of a machine is found", arguments: ["home", "root", "work"])
+    @Test("A path of a machine is found", arguments: ["home", "root", "Users"])
     func aPathOfAMachine(_ folder: String) {
         let text = "cd /\(folder)/x\n"
         let findings = SmallRepository.findings(.machinePath, ["lab/run.sh": text])

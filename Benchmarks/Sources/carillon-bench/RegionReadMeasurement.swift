@@ -4,8 +4,8 @@ import VFIOInterface
 import VFIOUserClient
 
 /// The time from a client's REGION_READ of 4 bytes to its reply, from a server that sleeps between
-/// messages: once while no processor halts and with a client that sets no time limit, so that little
-/// but the two programs counts, and once as everything comes by default.
+/// messages: once while no processor halts and with a client that sets no time limit, so that
+/// little but the two programs counts, and once as everything comes by default.
 struct RegionReadMeasurement: Measurement {
     /// device_feature of the virtio common configuration (virtio 1.2 §4.1.4.3).
     static let register: UInt64 = 4

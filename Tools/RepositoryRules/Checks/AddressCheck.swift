@@ -1,6 +1,6 @@
 /// No file knows the machine it was written on, nor a host it may not depend on.
 package enum AddressCheck {
-    private static let machineFolders = ["/work/", "/home/", "/root/"].map {
+    private static let machineFolders = ["/home/", "/root/", "/Users/"].map {
         Needle(anywhere: $0)
     }
 
