@@ -63,6 +63,28 @@ import VFIOUserClient
         #expect(report.vectors.map(\.sent) == [1, 0, 0])
     }
 
+    /// The server is a process of its own, so its descriptors can be counted to the last one.
+    @Test func aHundredClientsLeaveNoDescriptorBehind() throws {
+        let process = try start(["--loops", "1"], output: Pipe())
+        let folder = "/proc/\(process.processIdentifier)/fd"
+        var counts: [Int] = []
+        for number in 0..<100 {
+            let client = try VFIOUserClient(path: socket)
+            let ram = try GuestRAM(base: IOVA(0x1000), size: 1 << 16)
+            try client.map(ram)
+            let driver = try VirtioGuestDriver(client, ram: ram)
+            #expect(try driver.request(16).count == 16)
+            if number == 1 || number == 99 {
+                counts.append(try FileManager.default.contentsOfDirectory(atPath: folder).count)
+            }
+            client.disconnect()
+        }
+        #expect(counts.first == counts.last)
+        process.terminate()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
     @Test func aPathInAMissingFolderIsRefusedWithAdvice() throws {
         let outcome = try CarillonProgram.run(
             ["serve", "virtio-rng", "--socket", socket + "/no/such.sock"])
