@@ -140,15 +140,25 @@ count_results() {
     fi
 }
 
+# The results in an event stream of Swift Testing, as its console spells them. Lines on the console
+# can be torn by what tests print; the stream's cannot.
+console_of() {
+    grep -E '"kind":"(testEnded|testSkipped|runEnded)"' "$1" |
+        sed -E -n 's/.*"symbol":"(pass|fail|skip)[A-Za-z]*","text":"(([^"\\]|\\.)*)".*/\1 \2/p' |
+        sed -e 's/^pass/✔/; s/^fail/✘/; s/^skip/➜/; s,\\\([/"\\]\),\1,g'
+}
+
 # Runs the tests of the package in folder $1, already built; $2 narrows them.
 run_tests() {
-    local output status
-    output=$(mktemp)
+    local events output status
+    events=$(mktemp) output=$(mktemp)
     swift test --skip-build --disable-xctest --package-path "$1" "${FLAGS[@]}" \
-        ${2:+--filter "$2"} </dev/null 2>&1 | tee -a "$LOG" "$output" | show_issues
+        --event-stream-output-path "$events" --event-stream-version 0 \
+        ${2:+--filter "$2"} </dev/null 2>&1 | tee -a "$LOG" | show_issues
     status=${PIPESTATUS[0]}
+    console_of "$events" >"$output"
     count_results "$output" "tests of $1" "$status"
-    rm -f "$output"
+    rm -f "$events" "$output"
 }
 
 check_package() {

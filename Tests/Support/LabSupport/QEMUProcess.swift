@@ -38,6 +38,11 @@ package final class QEMUProcess: Sendable {
         process.waitForOutput(text, timeoutSeconds: timeoutSeconds)
     }
 
+    /// Waits until QEMU has complained in these words; false when it ended without or time is up.
+    package func waitForDiagnostics(_ text: String, timeoutSeconds: Double) -> Bool {
+        process.waitForErrorOutput(text, timeoutSeconds: timeoutSeconds)
+    }
+
     /// Ends QEMU at once. A vfio-user server sees its socket close, as with any end of QEMU.
     package func kill() {
         process.kill()
