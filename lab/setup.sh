@@ -115,7 +115,7 @@ LOG=$WORK/log
 
 # The mirror of the first configured source that carries Debian itself, and its keyring.
 debian_source() {
-    apt-get indextargets 'Created-By: Packages' "$@" 2>/dev/null | sed -n "s/^$FIELD: //p"
+    apt-get indextargets --no-release-info 'Created-By: Packages' "$@" 2>/dev/null | sed -n "s/^$FIELD: //p"
 }
 MIRROR=${CARILLON_DEBIAN_MIRROR:-$(FIELD=Site debian_source | grep -m1 '/debian$' || :)}
 [ -n "$MIRROR" ] || unavailable "no Debian mirror is configured on this machine" \
