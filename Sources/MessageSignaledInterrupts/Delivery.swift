@@ -11,7 +11,7 @@ public struct Obstacles: OptionSet, Hashable, Sendable, CustomStringConvertible 
     @inlinable
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-    /// MSI-X Enable is clear (PCIe 6.0 §7.7.2.2).
+    /// MSI-X Enable or MSI Enable is clear (PCIe 6.0 §7.7.2.2, §7.7.1.2).
     public static let disabled = Obstacles(rawValue: 1 << 0)
     /// Function Mask is set (PCIe 6.0 §7.7.2.2).
     public static let functionMask = Obstacles(rawValue: 1 << 1)
@@ -49,6 +49,8 @@ public enum DiscardReason: UInt8, Sendable, CaseIterable {
     case released
     /// The device named a vector beyond its table.
     case noSuchVector
+    /// Another of the function's interrupt mechanisms took the event over; it is counted there.
+    case handedOver
 
     /// The reason's name in traces and reports.
     public var name: String {
@@ -57,6 +59,7 @@ public enum DiscardReason: UInt8, Sendable, CaseIterable {
         case .reset: "reset"
         case .released: "released"
         case .noSuchVector: "no-such-vector"
+        case .handedOver: "handed-over"
         }
     }
 }
@@ -73,17 +76,30 @@ public enum Delivery: Hashable, Sendable {
     case discarded(DiscardReason)
 }
 
+/// How a function signals messages.
+public enum InterruptMechanism: UInt8, Sendable, CaseIterable {
+    /// MSI: up to 32 messages that share an address (PCIe 6.0 §7.7.1).
+    case msi
+    /// MSI-X: a table of messages (PCIe 6.0 §7.7.2).
+    case msix
+}
+
 /// A message that the owner of a function must send after the transition that released it.
 public struct Send: Hashable, Sendable {
-    /// The vector it belongs to.
+    /// The vector it belongs to: an index into the table for MSI-X, the message's number for MSI.
     public let vector: VectorIndex
     /// The message as the guest programmed it; zero where the guest's table is not ours to see.
     public let message: MSIMessage
+    /// The mechanism that it leaves by.
+    public let mechanism: InterruptMechanism
 
     /// The message of `vector`.
     @inlinable
-    public init(vector: VectorIndex, message: MSIMessage) {
+    public init(
+        vector: VectorIndex, message: MSIMessage, by mechanism: InterruptMechanism = .msix
+    ) {
         self.vector = vector
         self.message = message
+        self.mechanism = mechanism
     }
 }

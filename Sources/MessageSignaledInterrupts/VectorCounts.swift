@@ -12,12 +12,14 @@ public struct VectorCounts: Hashable, Sendable {
     public internal(set) var reset: UInt64 = 0
     /// Pending events that ended with the vector's last user.
     public internal(set) var released: UInt64 = 0
+    /// Pending events that another of the function's mechanisms took over, and counts itself.
+    public internal(set) var handedOver: UInt64 = 0
 
     /// Nothing has happened.
     public init() {}
 
     /// Events that will never be delivered, by any reason.
-    public var discarded: UInt64 { withdrawn &+ reset &+ released }
+    public var discarded: UInt64 { withdrawn &+ reset &+ released &+ handedOver }
 
     /// The law of conservation: raised = sent + coalesced + pending + discarded.
     public func balances(pending: Bool) -> Bool {
@@ -29,6 +31,7 @@ public struct VectorCounts: Hashable, Sendable {
         case .withdrawn: withdrawn &+= 1
         case .reset: reset &+= 1
         case .released: released &+= 1
+        case .handedOver: handedOver &+= 1
         case .noSuchVector: preconditionFailure("an event without a vector has no counts")
         }
     }

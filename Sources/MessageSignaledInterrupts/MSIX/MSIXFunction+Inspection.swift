@@ -16,6 +16,9 @@ extension MSIXFunction {
     /// Function Mask.
     public var isFunctionMasked: Bool { functionObstacles.contains(.functionMask) }
 
+    /// The vectors of which an event waits, in ascending order.
+    public var pendingVectors: [VectorIndex] { pending.indices.compactMap { VectorIndex($0) } }
+
     /// Whether an event of `vector` waits.
     public func isPending(_ vector: VectorIndex) -> Bool {
         vector.index < tableSize && pending[vector.index]

@@ -108,6 +108,13 @@ public struct MSIXFunction: Hashable, Sendable {
         return discard(vector.index, .withdrawn)
     }
 
+    /// Ends a pending event of `vector` here because another mechanism of the function has it now,
+    /// and with `cause` the cause too.
+    mutating func handOver(_ vector: VectorIndex, cause: Bool) {
+        if cause { vectors[vector.index].causeHolds = false }
+        discard(vector.index, .handedOver)
+    }
+
     // MARK: The guest's side
 
     /// Sets MSI-X Enable and Function Mask as written to Message Control.

@@ -12,4 +12,20 @@ struct PendingBitArray: Hashable, Sendable {
             if newValue { qwords[vector >> 6] |= bit } else { qwords[vector >> 6] &= ~bit }
         }
     }
+
+    /// Whether no bit is set.
+    var isEmpty: Bool { qwords.allSatisfy { $0 == 0 } }
+
+    /// The vectors whose bit is set, in ascending order.
+    var indices: [Int] {
+        var found: [Int] = []
+        for word in qwords.indices {
+            var waiting = qwords[word]
+            while waiting != 0 {
+                found.append(word * 64 + waiting.trailingZeroBitCount)
+                waiting &= waiting - 1
+            }
+        }
+        return found
+    }
 }
