@@ -1,3 +1,5 @@
+public import MessageSignaledInterrupts
+
 /// What the owner of a configuration space must act on after a write or a reset.
 ///
 /// A plain value without storage on the heap. Several writes can be collected in one: states before
@@ -34,6 +36,14 @@ public struct ConfigChanges: Hashable, Sendable {
         public let functionMask: Bool
     }
 
+    /// The registers of MSI after a write or a reset.
+    public struct MSIChange: Hashable, Sendable {
+        /// What they read now.
+        public let registers: MSIRegisters
+        /// Whether a write reached Message Data, which ends a change of the message.
+        public let wroteData: Bool
+    }
+
     /// The power state before and after.
     public struct PowerChange: Hashable, Sendable {
         /// The state that the function left.
@@ -61,6 +71,8 @@ public struct ConfigChanges: Hashable, Sendable {
     public internal(set) var bars: BARSet = []
     /// Message Control of MSI-X as it now reads, if a guest wrote it or a reset changed it.
     public internal(set) var msixControl: MSIXControl?
+    /// The registers of MSI, if a guest wrote one or a reset changed one.
+    public internal(set) var msi: MSIChange?
     /// The power state, if it changed.
     public internal(set) var powerState: PowerChange?
     /// The resets asked for. The owner resets the device and then calls `ConfigSpace.reset()`.
@@ -83,6 +95,10 @@ public struct ConfigChanges: Hashable, Sendable {
     mutating func note(powerState before: PowerState, _ after: PowerState) {
         let first = powerState?.before ?? before
         powerState = first == after ? nil : PowerChange(before: first, after: after)
+    }
+
+    mutating func note(msi registers: MSIRegisters, wroteData: Bool) {
+        msi = MSIChange(registers: registers, wroteData: wroteData || msi?.wroteData == true)
     }
 
     mutating func note(bar index: Int) {

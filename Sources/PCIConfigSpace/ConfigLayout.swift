@@ -1,4 +1,4 @@
-import MessageSignaledInterrupts
+public import MessageSignaledInterrupts
 import Registers
 
 /// What a description makes of configuration space: the byte images that decide every access, and
@@ -31,6 +31,8 @@ struct ConfigLayout: Sendable {
     let hasFunctionLevelReset: Bool
     /// Where Message Control of MSI-X stands.
     let messageControlOffset: Int?
+    /// Where MSI stands, and in which form.
+    let msi: MSIPlacement?
     /// Where the bodies of Vendor-Specific capabilities lie.
     let vendorBodies: [Range<Int>]
 
@@ -51,6 +53,9 @@ struct ConfigLayout: Sendable {
         }
         messageControlOffset = function.offset(of: MSIXCapability.id)
             .map { $0 + MSIXCapability.messageControlOffset }
+        msi = function.msiLayout.flatMap { layout in
+            function.offset(of: MSICapability.id).map { MSIPlacement(start: $0, layout: layout) }
+        }
         vendorBodies = zip(function.capabilities, function.capabilityOffsets)
             .filter { $0.0.id == VendorCapability.id }
             .map { $0.0.opaqueBody.moved(by: $0.1) }
@@ -95,10 +100,38 @@ struct ConfigLayout: Sendable {
 }
 
 extension PCIFunctionDescription {
+    /// The form of its MSI capability, or nil without one.
+    public var msiLayout: MSILayout? {
+        for case .msi(let layout) in capabilities { return layout }
+        return nil
+    }
+
     /// Where the first capability of `id` begins, or nil if the function has none.
     public func offset(of id: UInt8) -> Int? {
         capabilities.firstIndex { $0.id == id }.map { capabilityOffsets[$0] }
     }
+}
+
+/// Where the MSI capability stands, and in which form.
+struct MSIPlacement: Sendable {
+    let start: Int
+    let layout: MSILayout
+
+    /// Every byte of the capability that a guest can write.
+    var writable: Range<Int> {
+        start + MSICapability.messageControlOffset..<start + MSICapability.length(layout)
+    }
+    /// Message Data, and Extended Message Data where there is one.
+    var data: Range<Int> {
+        let first = start + MSICapability.dataOffset(layout)
+        return first..<first + (layout.hasExtendedData ? 4 : 2)
+    }
+    /// Message Control.
+    var control: Int { start + MSICapability.messageControlOffset }
+    /// Mask Bits, where there are any.
+    var mask: Int? { MSICapability.maskOffset(layout).map { $0 + start } }
+    /// Pending Bits, where there are any.
+    var pending: Int? { MSICapability.pendingOffset(layout).map { $0 + start } }
 }
 
 extension MSIXCapability {

@@ -21,6 +21,7 @@ extension ConfigSpace {
         let commandBefore = command
         let powerBefore = powerState
         let msixBefore = msixControl
+        let msiBefore = msiRegisters
         noteBARsThatResetChanges(into: &changes)
         for at in bytes.indices {
             let surviving = kind == .function ? layout.survivingMask[at] : 0
@@ -29,6 +30,7 @@ extension ConfigSpace {
         changes.note(command: commandBefore, command)
         changes.note(powerState: powerBefore, powerState)
         if msixControl != msixBefore { changes.msixControl = msixControl }
+        if let msi = msiRegisters, msi != msiBefore { changes.note(msi: msi, wroteData: true) }
         return changes
     }
 

@@ -7,7 +7,7 @@ public import Registers
 /// Nothing here acts. A write says in `ConfigChanges` what its owner must do: map BARs, tell the
 /// interrupt models, reset the device. Rules are numbered in `docs/specifications/pci-config.md`.
 ///
-/// Not modelled: bridges, an expansion ROM, MSI, PME, D1 and D2.
+/// Not modelled: bridges, an expansion ROM, PME, D1 and D2.
 public struct ConfigSpace: Sendable {
     /// Accesses beyond the end; each is harmless and counted once.
     public struct OddAccesses: Hashable, Sendable {

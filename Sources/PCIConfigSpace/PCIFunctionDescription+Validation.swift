@@ -44,7 +44,7 @@ extension PCIFunctionDescription {
                 continue
             case .msix:
                 try checkMSIX(capability)
-            case .powerManagement, .pciExpress:
+            case .powerManagement, .pciExpress, .msi:
                 break
             }
             guard seen.insert(capability.id).inserted else {

@@ -12,6 +12,8 @@ struct VectorFigures: Codable {
     let withdrawn: UInt64
     let reset: UInt64
     let released: UInt64
+    /// Events that another mechanism took over and counts itself.
+    let handedOver: UInt64
     /// Further tellings of a cause that the pin's receiver had been told of already.
     let repeated: UInt64
     let obstacles: String
@@ -25,6 +27,7 @@ struct VectorFigures: Codable {
         withdrawn = vector.counts.withdrawn
         reset = vector.counts.reset
         released = vector.counts.released
+        handedOver = vector.counts.handedOver
         repeated = 0
         obstacles = vector.obstacles.description
     }
@@ -38,6 +41,7 @@ struct VectorFigures: Codable {
         withdrawn = counts.withdrawn
         reset = counts.reset
         released = 0
+        handedOver = 0
         repeated = counts.repeated
         obstacles = ""
     }
@@ -46,7 +50,12 @@ struct VectorFigures: Codable {
 /// What became of a device's interrupts, as the program shows it.
 struct DeviceFigures: Codable {
     let device: String
+    /// The vectors of the table, and the pin.
     let vectors: [VectorFigures]
+    /// The sources that MSI delivers; empty without MSI.
+    let messages: [VectorFigures]
+    /// Times that a guest had MSI-X and MSI enabled at once.
+    let conflicts: UInt64
     let reserved: Int
     let refusals: UInt64
     let lastRefusal: String?
@@ -63,6 +72,8 @@ struct DeviceFigures: Codable {
         vectors =
             report.vectors.map { VectorFigures($0) }
             + [VectorFigures(pin: report.pin, isPending: report.isPinPending)]
+        messages = report.messages.map { VectorFigures($0) }
+        conflicts = report.conflicts
         reserved = report.reserved
         refusals = report.refusals
         lastRefusal = report.lastRefusal

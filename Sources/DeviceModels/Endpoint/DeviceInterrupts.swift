@@ -4,15 +4,20 @@ public import InterruptTrace
 public import MessageSignaledInterrupts
 public import PlatformTypes
 
-/// The interrupts of one device: its MSI-X function, its pin, and the leases that back its vectors.
+/// The interrupts of one device: MSI-X, MSI and the pin of its function, and the leases that back
+/// its vectors.
 ///
 /// A device states causes; what must go out collects in an outbox that the owner empties after the
 /// device has returned, so that no model ever calls outwards.
 public struct DeviceInterrupts: ~Copyable {
+    /// Every mechanism of the function.
+    public private(set) var function: FunctionInterrupts
     /// The MSI-X function; one without vectors if the device has none.
-    public private(set) var msix: MSIXFunction
+    public var msix: MSIXFunction { function.msix }
+    /// The MSI function; one without messages if the device has none.
+    public var msi: MSIFunction { function.msi }
     /// The interrupt pin.
-    public private(set) var pin = INTxFunction()
+    public var pin: INTxFunction { function.pin }
     /// Reservations that the parent refused.
     public private(set) var refusals: UInt64 = 0
     /// Why the parent refused last.
@@ -20,24 +25,25 @@ public struct DeviceInterrupts: ~Copyable {
     /// Decisions as they happen, if somebody asked for them.
     public var trace: TraceRing?
 
-    /// Messages to send once the device has returned.
-    package private(set) var outbox: [Send] = []
-    /// Whether the receiver of the pin must be told once the device has returned.
-    package private(set) var lineDue = false
+    /// What must go out once the device has returned.
+    package private(set) var outbox = InterruptOutbox()
 
     private var leases: UniqueArray<VectorLease?>
     private let pool: VectorPool
     private let holder: String
 
+    /// A lease backs the vector of its index in the table, and the message of the same number:
+    /// only one of the two is ever in force.
     package init(
-        msix: MSIXFunction, pool: VectorPool, holder: String, admission: VectorAdmission,
-        vectors: Int
+        _ function: FunctionInterrupts, pool: VectorPool, holder: String,
+        admission: VectorAdmission
     ) throws(VectorRefusal) {
-        self.msix = msix
+        self.function = function
         self.pool = pool
         self.holder = holder
+        let vectors = max(function.msix.tableSize, function.msi.messageCount)
         leases = UniqueArray(minimumCapacity: vectors)
-        outbox.reserveCapacity(vectors)
+        outbox.sends.reserveCapacity(function.sourceCount)
         for _ in 0..<vectors {
             let lease: VectorLease?
             switch admission {
@@ -49,7 +55,7 @@ public struct DeviceInterrupts: ~Copyable {
         guard case .atCreation = admission else { return }
         for index in 0..<vectors {
             if let vector = VectorIndex(index) {
-                self.msix.setReserved(vector, true, into: &outbox)
+                self.function.setReserved(vector, true, into: &outbox)
             }
         }
     }
@@ -58,29 +64,32 @@ public struct DeviceInterrupts: ~Copyable {
 
     /// States that an event happened for `vector` and that its cause holds.
     public mutating func assert(_ vector: VectorIndex) {
-        let delivery = msix.assert(vector)
-        if case .send(let message) = delivery {
-            outbox.append(Send(vector: vector, message: message))
-        }
+        let delivery = function.assert(vector, into: &outbox)
         if trace != nil { record(delivery, of: vector) }
     }
 
     /// States that the cause of `vector` no longer holds.
     public mutating func deassert(_ vector: VectorIndex) {
-        if msix.deassert(vector) {
+        if function.deassert(vector) {
             record(.discard, vector: vector, reason: DiscardReason.withdrawn.name)
         }
     }
 
     /// States that the cause of the pin holds.
     public mutating func assertLine() {
-        let tell = pin.assert()
-        noteLine(tell)
+        let tell = function.assertLine(into: &outbox)
         record(tell ? .lineSend : .linePend)
     }
 
     /// States that the cause of the pin no longer holds.
-    public mutating func deassertLine() { pin.deassert() }
+    public mutating func deassertLine() { function.deassertLine() }
+
+    /// An event of the pin that its client asks for. Where the level follows from the causes of
+    /// sources, nobody would end it, so it ends at once.
+    package mutating func triggerLine() {
+        assertLine()
+        if function.pinSource == .anyCause { deassertLine() }
+    }
 
     /// Leases a host vector for `vector`, or says that there is none: the moment at which a device
     /// can tell its driver no.
@@ -98,14 +107,14 @@ public struct DeviceInterrupts: ~Copyable {
             return false
         }
         record(.reserve, vector: vector)
-        msix.setReserved(vector, true, into: &outbox)
+        function.setReserved(vector, true, into: &outbox)
         return true
     }
 
     /// Gives up the lease of `vector`; an event that waits for it is discarded.
     public mutating func release(_ vector: VectorIndex) {
         guard isReserved(vector) else { return }
-        msix.setReserved(vector, false, into: &outbox)
+        function.setReserved(vector, false, into: &outbox)
         leases[vector.index] = nil
         record(.release, vector: vector)
     }
@@ -138,40 +147,60 @@ public struct DeviceInterrupts: ~Copyable {
     // MARK: For the owner
 
     /// Whether anything must go out.
-    package var hasOutbox: Bool { !outbox.isEmpty || lineDue }
+    package var hasOutbox: Bool { !outbox.isEmpty }
 
     /// Changes the MSI-X function; what that releases goes to the outbox.
     package mutating func withMSIX<Result>(
         _ change: (inout MSIXFunction, inout [Send]) -> Result
     ) -> Result {
-        let before = outbox.count
-        let result = change(&msix, &outbox)
-        if trace != nil {
-            for send in outbox[before...] { record(.send, vector: send.vector, reason: "settled") }
-        }
+        let before = outbox.sends.count
+        let result = function.changeMSIX(into: &outbox, change)
+        recordSettled(since: before)
         return result
+    }
+
+    /// Changes the MSI function; what that releases goes to the outbox.
+    package mutating func withMSI(_ change: (inout MSIFunction, inout [Send]) -> Void) {
+        let before = outbox.sends.count
+        function.changeMSI(into: &outbox, change)
+        recordSettled(since: before)
     }
 
     /// Sets or removes an obstacle of the pin.
     package mutating func setPin(_ obstacle: INTxFunction.Obstacles, _ present: Bool) {
-        noteLine(pin.set(obstacle, present))
+        function.setPin(obstacle, present, into: &outbox)
     }
 
-    /// Resets MSI-X and the pin.
+    /// Sets Bus Master Enable.
+    package mutating func setBusMaster(_ enable: Bool) {
+        let before = outbox.sends.count
+        function.setBusMaster(enable, into: &outbox)
+        recordSettled(since: before)
+    }
+
+    /// Sets whether the function is in D0.
+    package mutating func setPowered(_ isD0: Bool) {
+        let before = outbox.sends.count
+        function.setPowered(isD0, into: &outbox)
+        recordSettled(since: before)
+    }
+
+    /// Resets every mechanism.
     package mutating func reset(keepingCauses: Bool) {
-        msix.reset(keepingCauses: keepingCauses)
-        pin.reset()
+        function.reset(keepingCauses: keepingCauses, into: &outbox)
         record(.reset, reason: keepingCauses ? "power" : "function")
     }
 
     /// Empties the outbox.
     package mutating func clearOutbox() {
-        outbox.removeAll(keepingCapacity: true)
-        lineDue = false
+        outbox.clear()
     }
 
-    private mutating func noteLine(_ tell: Bool) {
-        if tell { lineDue = true }
+    private mutating func recordSettled(since first: Int) {
+        guard trace != nil else { return }
+        for send in outbox.sends[first...] {
+            record(.send, vector: send.vector, reason: "settled")
+        }
     }
 
     private mutating func record(_ delivery: Delivery, of vector: VectorIndex) {

@@ -1,3 +1,4 @@
+public import MessageSignaledInterrupts
 public import PCIConfigSpace
 public import Registers
 
@@ -12,6 +13,9 @@ public protocol DeviceModel: SendableMetatype {
     /// When host vectors are leased for it.
     var admission: VectorAdmission { get }
 
+    /// What decides the level of the interrupt pin.
+    var pinSource: FunctionInterrupts.PinSource { get }
+
     /// The offset in configuration space of a capability through which the guest reaches BARs
     /// (virtio 1.2 §4.1.4.9), or nil if there is none.
     var barWindow: Int? { get }
@@ -24,6 +28,11 @@ public protocol DeviceModel: SendableMetatype {
 
     /// The function was reset; every register takes its reset value.
     mutating func reset(on bus: inout DeviceBus)
+}
+
+extension DeviceModel {
+    /// The device states its pin apart from its vectors.
+    public var pinSource: FunctionInterrupts.PinSource { .device }
 }
 
 /// When the vectors of a device are leased from the parent.

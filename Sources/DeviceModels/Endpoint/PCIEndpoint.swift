@@ -28,6 +28,7 @@ public final class PCIEndpoint<Model: DeviceModel> {
     /// The function as its author described it.
     public let description: PCIFunctionDescription
     let msixPlacement: MSIXPlacement?
+    private let hasMSI: Bool
     /// Bytes that each BAR answers now: its size while it decodes, otherwise zero.
     private(set) var barReach: [6 of Int] = .init(repeating: 0)
 
@@ -45,12 +46,10 @@ public final class PCIEndpoint<Model: DeviceModel> {
         config = ConfigSpace(description)
         let placement = description.msixPlacement
         msixPlacement = placement
-        let function = placement.flatMap {
-            MSIXFunction(tableSize: $0.tableSize, maskAuthority: .client)
-        }
+        hasMSI = description.msiLayout != nil
         let interrupts = try DeviceInterrupts(
-            msix: function ?? .absent, pool: pool, holder: holder, admission: model.admission,
-            vectors: placement?.tableSize ?? 0)
+            FunctionInterrupts(description, pinSource: model.pinSource), pool: pool,
+            holder: holder, admission: model.admission)
         bus = DeviceBus(interrupts: interrupts, memory: memory)
     }
 
@@ -59,7 +58,8 @@ public final class PCIEndpoint<Model: DeviceModel> {
     /// Reads configuration space; bytes beyond its end read all ones.
     public func readConfig(at offset: Int, _ width: AccessWidth) -> UInt64 {
         if let window = barWindowAccess(at: offset, width) { return readBAR(window) }
-        config.setInterruptStatus(bus.interrupts.pin.causeHolds)
+        config.setInterruptStatus(bus.interrupts.function.pin.causeHolds)
+        if hasMSI { config.setMSIPending(bus.interrupts.function.msi.pendingBits) }
         return config.read(at: offset, width)
     }
 
@@ -75,14 +75,18 @@ public final class PCIEndpoint<Model: DeviceModel> {
         guard !changes.isEmpty else { return }
         if let command = changes.command?.after {
             bus.isBusMaster = command.contains(.busMaster)
-            bus.interrupts.withMSIX { $0.setBusMaster(command.contains(.busMaster), into: &$1) }
+            bus.interrupts.setBusMaster(command.contains(.busMaster))
             bus.interrupts.setPin(.interruptDisable, command.contains(.interruptDisable))
         }
         if let control = changes.msixControl {
-            bus.interrupts.setPin(.messageSignaled, control.enable)
             bus.interrupts.withMSIX {
                 $0.setControl(
                     enable: control.enable, functionMask: control.functionMask, into: &$1)
+            }
+        }
+        if let msi = changes.msi {
+            bus.interrupts.withMSI {
+                $0.program(msi.registers, wroteData: msi.wroteData, into: &$1)
             }
         }
         if changes.resetRequests.contains(.functionLevel) {
@@ -91,9 +95,7 @@ public final class PCIEndpoint<Model: DeviceModel> {
             reset(keepingCauses: true)
         }
         if changes.powerState != nil {
-            let isD0 = config.powerState == .d0
-            bus.interrupts.setPin(.powerState, !isD0)
-            bus.interrupts.withMSIX { $0.setPowered(isD0, into: &$1) }
+            bus.interrupts.setPowered(config.powerState == .d0)
         }
         updateReach()
     }

@@ -151,7 +151,7 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
     /// configuration change either way, and the pin's cause holds while ISR is not zero
     /// (virtio 1.2 §4.1.4.5.1).
     private mutating func tell(_ vector: UInt16, isr bit: UInt8, on bus: inout DeviceBus) {
-        let isMSIXEnabled = bus.interrupts.msix.isEnabled
+        let isMSIXEnabled = bus.interrupts.function.msix.isEnabled
         if !isMSIXEnabled || bit == 2 {
             isr |= bit
             bus.interrupts.assertLine()

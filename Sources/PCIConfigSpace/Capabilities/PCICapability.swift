@@ -1,4 +1,4 @@
-import MessageSignaledInterrupts
+public import MessageSignaledInterrupts
 import Registers
 
 /// A capability in the first 256 bytes of configuration space (PCIe 6.0 §7.5.1.1.11).
@@ -10,6 +10,8 @@ public enum PCICapability: Hashable, Sendable {
     /// MSI-X: where the table and the Pending Bit Array lie. Offsets are bytes from the BAR's
     /// start, multiples of 8.
     case msix(tableSize: Int, tableBAR: Int, tableOffset: Int, pbaBAR: Int, pbaOffset: Int)
+    /// MSI in one of its forms.
+    case msi(MSILayout)
     /// Vendor-Specific: `body` follows the Length byte. Ones in `writable` are bits that a guest
     /// can write; an empty array means none.
     case vendor(_ body: [UInt8], writable: [UInt8] = [])
@@ -20,6 +22,7 @@ public enum PCICapability: Hashable, Sendable {
         case .powerManagement: PowerManagementCapability.id
         case .pciExpress: PCIExpressCapability.id
         case .msix: MSIXCapability.id
+        case .msi: MSICapability.id
         case .vendor: VendorCapability.id
         }
     }
@@ -30,6 +33,7 @@ public enum PCICapability: Hashable, Sendable {
         case .powerManagement: "Power Management"
         case .pciExpress: "PCI Express Endpoint"
         case .msix: "MSI-X"
+        case .msi: "MSI"
         case .vendor: "Vendor-Specific"
         }
     }
@@ -40,6 +44,7 @@ public enum PCICapability: Hashable, Sendable {
         case .powerManagement: PowerManagementCapability.length
         case .pciExpress: PCIExpressCapability.length
         case .msix: MSIXCapability.length
+        case .msi(let layout): MSICapability.length(layout)
         case .vendor(let body, _): VendorCapability.headerBytes + body.count
         }
     }
@@ -84,6 +89,8 @@ public enum PCICapability: Hashable, Sendable {
                         "PBA Offset/BIR", bar: pbaBAR, offset: pbaOffset, "PCIe 6.0 §7.7.2.4"),
                     at: 8),
             ]
+        case .msi(let layout):
+            MSICapability.registers(layout).map { ConfigRegister($0.register, at: $0.offset) }
         case .vendor(let body, let writable):
             VendorCapability.registers(body, writable: writable)
         }

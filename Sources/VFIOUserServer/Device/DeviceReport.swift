@@ -7,9 +7,9 @@ import PlatformTypes
 
 /// What became of a device's interrupts, vector by vector, at one moment.
 public struct DeviceReport: Sendable {
-    /// One vector.
+    /// One vector of the table, or one source of MSI.
     public struct Vector: Sendable {
-        /// Its index in the table.
+        /// Its index in the table, or its number as a source.
         public let index: Int
         /// What happened to its events.
         public let counts: VectorCounts
@@ -23,6 +23,8 @@ public struct DeviceReport: Sendable {
     public let name: String
     /// The vectors of its table, in order.
     public let vectors: [Vector]
+    /// The sources that MSI would deliver, in order; empty without MSI.
+    public let messages: [Vector]
     /// What happened to the causes of its pin.
     public let pin: INTxFunction.Counts
     /// Whether a cause of the pin waits to be told.
@@ -33,7 +35,9 @@ public struct DeviceReport: Sendable {
     public let refusals: UInt64
     /// Why the parent refused last.
     public let lastRefusal: String?
-    /// Events for vectors beyond the table.
+    /// Times that a guest had MSI-X and MSI enabled at once.
+    public let conflicts: UInt64
+    /// Events for vectors or sources that do not exist.
     public let strayEvents: UInt64
     /// Accesses to guest memory that did not happen.
     public let memoryFaults: UInt64
@@ -58,12 +62,20 @@ public struct DeviceReport: Sendable {
                 index: index, counts: msix.counts(vector), isPending: msix.isPending(vector),
                 obstacles: msix.obstacles(vector))
         }
+        let msi = endpoint.bus.interrupts.msi
+        messages = (0..<msi.sourceCount).compactMap { index in
+            guard let source = VectorIndex(index) else { return nil }
+            return Vector(
+                index: index, counts: msi.counts(source), isPending: msi.isPending(source),
+                obstacles: msi.obstacles(source))
+        }
         pin = endpoint.bus.interrupts.pin.counts
         isPinPending = endpoint.bus.interrupts.pin.isPending
         reserved = endpoint.bus.interrupts.reservedCount
         refusals = endpoint.bus.interrupts.refusals
         lastRefusal = endpoint.bus.interrupts.lastRefusal?.description
-        strayEvents = msix.strayEvents
+        conflicts = endpoint.bus.interrupts.function.conflicts
+        strayEvents = msix.strayEvents &+ msi.strayEvents
         memoryFaults = endpoint.bus.memoryFaults
         oddAccesses =
             msix.oddAccesses.table &+ msix.oddAccesses.pending &+ endpoint.oddAccesses.undecoded
@@ -71,6 +83,7 @@ public struct DeviceReport: Sendable {
         resets = endpoint.resets
         recalled = device.wiring.recalled
         trace = endpoint.bus.interrupts.trace?.contents ?? []
-        booksBalance = msix.booksBalance && endpoint.bus.interrupts.pin.booksBalance
+        booksBalance =
+            msix.booksBalance && msi.booksBalance && endpoint.bus.interrupts.pin.booksBalance
     }
 }

@@ -8,20 +8,31 @@ import PlatformTypes
 /// Call only on the loop that the device runs on.
 final class IRQWiring {
     private var vectors: UniqueArray<EventFD?>
+    private var messages: UniqueArray<EventFD?>
     private var pin: EventFD?
     /// Where the client waits for an error of the host's device; there is none, so it never fires.
     private var error: EventFD?
     /// Signals that a reset took back before the client had seen them.
     private(set) var recalled: UInt64 = 0
 
-    init(vectors count: Int) {
-        vectors = UniqueArray(minimumCapacity: count)
-        for _ in 0..<count { vectors.append(nil) }
+    init(vectors: Int, messages: Int) {
+        self.vectors = Self.unbound(vectors)
+        self.messages = Self.unbound(messages)
     }
 
-    /// Binds or unbinds `vector`.
-    func bind(_ vector: VectorIndex, to event: consuming EventFD?) {
-        vectors[vector.index] = event
+    private static func unbound(_ count: Int) -> UniqueArray<EventFD?> {
+        var events = UniqueArray<EventFD?>(minimumCapacity: count)
+        for _ in 0..<count { events.append(nil) }
+        return events
+    }
+
+    /// Binds or unbinds `vector` of the table, or the message of that number.
+    func bind(_ mechanism: InterruptMechanism, _ vector: VectorIndex, to event: consuming EventFD?)
+    {
+        switch mechanism {
+        case .msix: vectors[vector.index] = event
+        case .msi: messages[vector.index] = event
+        }
     }
 
     /// Binds or unbinds the pin.
@@ -31,12 +42,19 @@ final class IRQWiring {
     func bindError(to event: consuming EventFD?) { error = event }
 
     /// Signals the vectors of `sends`. Whoever calls knows that they are bound.
-    func signal(_ sends: [Send]) { Self.signal(sends, by: vectors) }
+    func signal(_ sends: [Send]) { Self.signal(sends, by: vectors, and: messages) }
 
     /// A parameter, unlike a property of a class, is not checked for exclusive access a vector.
-    private static func signal(_ sends: [Send], by vectors: borrowing UniqueArray<EventFD?>) {
+    private static func signal(
+        _ sends: [Send], by vectors: borrowing UniqueArray<EventFD?>,
+        and messages: borrowing UniqueArray<EventFD?>
+    ) {
         for send in sends {
-            let signalled = vectors[send.vector.index]?.signal()
+            let signalled =
+                switch send.mechanism {
+                case .msix: vectors[send.vector.index]?.signal()
+                case .msi: messages[send.vector.index]?.signal()
+                }
             precondition(signalled == true, "a message goes out only on a bound vector")
         }
     }
@@ -49,15 +67,15 @@ final class IRQWiring {
 
     /// Takes back what the client has not yet seen: after a reset nothing old arrives.
     func recall() {
-        for index in 0..<vectors.count {
-            recalled &+= vectors[index]?.drain() ?? 0
-        }
+        for index in 0..<vectors.count { recalled &+= vectors[index]?.drain() ?? 0 }
+        for index in 0..<messages.count { recalled &+= messages[index]?.drain() ?? 0 }
         recalled &+= pin?.drain() ?? 0
     }
 
     /// Unbinds everything.
     func removeAll() {
         for index in 0..<vectors.count { vectors[index] = nil }
+        for index in 0..<messages.count { messages[index] = nil }
         pin = nil
         error = nil
     }

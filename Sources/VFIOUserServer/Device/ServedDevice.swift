@@ -27,10 +27,11 @@ final class ServedDevice<Model: DeviceModel> {
             model, pool: placement.parent, holder: placement.name, memory: memory)
         regionSizes = Self.regionSizes(of: endpoint.description)
         let vectors = endpoint.bus.interrupts.msix.tableSize
-        wiring = IRQWiring(vectors: vectors)
+        let messages = endpoint.bus.interrupts.msi.messageCount
+        wiring = IRQWiring(vectors: vectors, messages: messages)
         irqCounts = IRQCounts(
-            intx: endpoint.description.interruptPin == .none ? 0 : 1, msix: UInt32(vectors),
-            error: 1)
+            intx: endpoint.description.interruptPin == .none ? 0 : 1, msi: UInt32(messages),
+            msix: UInt32(vectors), error: 1)
         if placement.traceCapacity > 0 {
             endpoint.bus.interrupts.trace = .init(capacity: placement.traceCapacity)
         }
@@ -50,8 +51,8 @@ final class ServedDevice<Model: DeviceModel> {
     }
 
     private func drainOutbox() {
-        wiring.signal(endpoint.bus.interrupts.outbox)
-        if endpoint.bus.interrupts.lineDue { wiring.signalPin() }
+        wiring.signal(endpoint.bus.interrupts.outbox.sends)
+        if endpoint.bus.interrupts.outbox.tellsLine { wiring.signalPin() }
         endpoint.bus.interrupts.clearOutbox()
     }
 
@@ -72,6 +73,14 @@ final class ServedDevice<Model: DeviceModel> {
                 if let vector = VectorIndex(index) { msix.setBound(vector, false, into: &sends) }
             }
             msix.setMaskAuthority(.client, into: &sends)
+        }
+        endpoint.bus.interrupts.withMSI { msi, sends in
+            for number in 0..<msi.messageCount {
+                if let message = VectorIndex(number) {
+                    msi.setBound(message, false, into: &sends)
+                    msi.setClientMask(message, false, into: &sends)
+                }
+            }
         }
         endpoint.bus.interrupts.setPin(.unbound, true)
         endpoint.reset()

@@ -56,9 +56,9 @@ extension Session {
         let flags: IRQInfoFlags =
             switch ask.index {
             case .intx: [.eventfd, .maskable, .automasked]
-            case .msix: .eventfd
+            case .msix, .msi: .eventfd
             case .error: [.eventfd, .noresize]
-            case .msi, .request: []
+            case .request: []
             }
         let count = device.irqCounts[ask.index]
         let info = IRQInfo(index: ask.index, flags: count > 0 ? flags : [], count: count)

@@ -58,15 +58,21 @@ extension Session {
             device.wiring.bindPin(to: event)
             device.endpoint.bus.interrupts.setPin(.masked, false)
             device.endpoint.bus.interrupts.setPin(.unbound, false)
-        case .msix:
-            guard let vector = VectorIndex(number) else { return }
-            device.wiring.bind(vector, to: event)
-            device.endpoint.bus.interrupts.record(.bind, vector: vector)
-            setBound(vector, true)
+        case .msix: bind(message: number, by: .msix, event)
+        case .msi: bind(message: number, by: .msi, event)
         case .error: device.wiring.bindError(to: event)
-        case .msi, .request:
+        case .request:
             preconditionFailure("an index without interrupts admits no range")
         }
+    }
+
+    private func bind(
+        message number: UInt32, by mechanism: InterruptMechanism, _ event: consuming EventFD
+    ) {
+        guard let vector = VectorIndex(number) else { return }
+        device.wiring.bind(mechanism, vector, to: event)
+        device.endpoint.bus.interrupts.record(.bind, vector: vector)
+        setBound(mechanism, vector, true)
     }
 
     /// What is pending stays pending until somebody binds the vector again.
@@ -76,20 +82,27 @@ extension Session {
             case .intx:
                 device.endpoint.bus.interrupts.setPin(.unbound, true)
                 device.wiring.bindPin(to: nil)
-            case .msix:
-                guard let vector = VectorIndex(number) else { continue }
-                setBound(vector, false)
-                device.wiring.bind(vector, to: nil)
-                device.endpoint.bus.interrupts.record(.unbind, vector: vector)
+            case .msix: unbind(message: number, by: .msix)
+            case .msi: unbind(message: number, by: .msi)
             case .error: device.wiring.bindError(to: nil)
-            case .msi, .request: continue
+            case .request: continue
             }
         }
     }
 
-    private func setBound(_ vector: VectorIndex, _ bound: Bool) {
-        device.endpoint.bus.interrupts.withMSIX { msix, sends in
-            msix.setBound(vector, bound, into: &sends)
+    private func unbind(message number: UInt32, by mechanism: InterruptMechanism) {
+        guard let vector = VectorIndex(number) else { return }
+        setBound(mechanism, vector, false)
+        device.wiring.bind(mechanism, vector, to: nil)
+        device.endpoint.bus.interrupts.record(.unbind, vector: vector)
+    }
+
+    private func setBound(_ mechanism: InterruptMechanism, _ vector: VectorIndex, _ bound: Bool) {
+        switch mechanism {
+        case .msix:
+            device.endpoint.bus.interrupts.withMSIX { $0.setBound(vector, bound, into: &$1) }
+        case .msi:
+            device.endpoint.bus.interrupts.withMSI { $0.setBound(vector, bound, into: &$1) }
         }
     }
 
@@ -101,18 +114,23 @@ extension Session {
             device.endpoint.bus.interrupts.withMSIX { msix, sends in
                 msix.setClientMask(vector, masked, into: &sends)
             }
-        case .msi, .error, .request: return
+        case .msi:
+            guard let message = VectorIndex(number) else { return }
+            device.endpoint.bus.interrupts.withMSI { msi, sends in
+                msi.setClientMask(message, masked, into: &sends)
+            }
+        case .error, .request: return
         }
     }
 
     /// The client's own trigger is an event like the device's, and is accounted for like one.
     private func fire(_ index: IRQIndex, _ number: UInt32) {
         switch index {
-        case .intx: device.endpoint.bus.interrupts.assertLine()
-        case .msix:
+        case .intx: device.endpoint.bus.interrupts.triggerLine()
+        case .msix, .msi:
             guard let vector = VectorIndex(number) else { return }
             device.endpoint.bus.interrupts.assert(vector)
-        case .msi, .error, .request: return
+        case .error, .request: return
         }
     }
 

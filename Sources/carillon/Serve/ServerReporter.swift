@@ -37,18 +37,21 @@ struct ServerReporter: Sendable {
         logger.info(
             "disconnected", metadata: ["device": "\(report.name)", "reason": "\(reason)"])
         let figures = DeviceFigures(report)
-        for vector in figures.vectors where vector.raised > 0 {
-            logger.info(
-                "interrupts",
-                metadata: [
-                    "vector": "\(vector.vector)", "raised": "\(vector.raised)",
-                    "sent": "\(vector.sent)", "coalesced": "\(vector.coalesced)",
-                    "pending": "\(vector.pending)",
-                    "discarded": "\(vector.withdrawn + vector.reset + vector.released)",
-                ])
-        }
+        for vector in figures.vectors where vector.raised > 0 { log(vector, as: "vector") }
+        for message in figures.messages where message.raised > 0 { log(message, as: "message") }
         if !report.booksBalance { logger.critical("the books do not balance") }
         guard writesJSON else { return }
         do { try Output.json(figures) } catch { logger.error("\(error)") }
+    }
+
+    private func log(_ figures: VectorFigures, as kind: String) {
+        logger.info(
+            "interrupts",
+            metadata: [
+                kind: "\(figures.vector)", "raised": "\(figures.raised)",
+                "sent": "\(figures.sent)", "coalesced": "\(figures.coalesced)",
+                "pending": "\(figures.pending)", "handed-over": "\(figures.handedOver)",
+                "discarded": "\(figures.withdrawn + figures.reset + figures.released)",
+            ])
     }
 }

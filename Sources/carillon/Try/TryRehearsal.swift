@@ -101,7 +101,7 @@ struct Ledger {
     init() {}
 
     init(_ report: DeviceReport) {
-        for vector in report.vectors {
+        for vector in report.vectors + report.messages {
             counts.raised += vector.counts.raised
             counts.sent += vector.counts.sent
             counts.coalesced += vector.counts.coalesced
