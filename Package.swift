@@ -151,8 +151,8 @@ let package = Package(
             name: "QTestTierTests",
             dependencies: [
                 "DeviceModels", "IRQDomains", "LabSupport", "LinuxKernel",
-                "MessageSignaledInterrupts", "Registers", "TestTraits", "VFIOInterface",
-                "VFIOUserServer", "VFIOUserWire",
+                "MessageSignaledInterrupts", "Registers", "ServerSupport", "TestTraits",
+                "VFIOInterface", "VFIOUserServer", "VFIOUserWire",
             ]),
         .testTarget(name: "GuestTierTests", dependencies: ["LabSupport", "TestTraits"]),
         .testTarget(name: "TidyTests", dependencies: ["RepositoryRules"]),

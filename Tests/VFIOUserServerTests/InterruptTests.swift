@@ -192,7 +192,7 @@ extension Serving {
             #expect(reply.errno == 22)
         }
 
-        private static func events(_ count: Int) throws -> EventFDs { try EventFDs(count) }
+        static func events(_ count: Int) throws -> EventFDs { try EventFDs(count) }
     }
 }
 

@@ -20,14 +20,25 @@ final class ServedMachine {
     private let properties: String
 
     /// Serves entropy devices that share one parent, and starts QEMU with all of them.
+    convenience init(
+        vectors: Int = 2, devices: Int = 1, properties: String = ""
+    ) async throws {
+        try await self.init(vectors: vectors, devices: devices, properties: properties) {
+            VirtioPCI(VirtioRNG(source: KernelEntropy()))
+        }
+    }
+
+    /// Serves devices that share one parent, and starts QEMU with all of them.
     ///
     /// - Parameters:
     ///   - vectors: how many vectors the parent has.
     ///   - devices: how many devices share them.
     ///   - properties: more properties of `vfio-user-pci`, each with a comma before it.
+    ///   - make: makes a device.
     /// - Throws: what the host or the lab refuses.
-    init(
-        vectors: Int = 2, devices: Int = 1, properties: String = ""
+    init<Model: DeviceModel>(
+        vectors: Int = 2, devices: Int = 1, properties: String = "",
+        _ make: @escaping @Sendable () -> Model
     ) async throws {
         directory = try TemporaryDirectory()
         deviceCount = devices
@@ -39,7 +50,7 @@ final class ServedMachine {
         for number in 0..<devices {
             let placement = DevicePlacement(
                 name: Self.name(number), socketPath: "\(directory.path)/\(number)", parent: parent)
-            try await server.serve(placement) { VirtioPCI(VirtioRNG(source: KernelEntropy())) }
+            try await server.serve(placement, make)
         }
         qtest = try Self.start(directory, devices, properties)
     }
@@ -99,5 +110,5 @@ final class ServedMachine {
         return #"{"driver":"vfio-user-pci",\#(place),"socket":\#(socket)\#(properties)}"#
     }
 
-    private static func name(_ number: Int) -> String { "rng\(number)" }
+    private static func name(_ number: Int) -> String { "device\(number)" }
 }

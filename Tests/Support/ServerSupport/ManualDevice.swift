@@ -1,5 +1,5 @@
 public import DeviceModels
-import MessageSignaledInterrupts
+public import MessageSignaledInterrupts
 public import PCIConfigSpace
 import PlatformTypes
 import Registers
@@ -36,12 +36,17 @@ public struct ManualDevice: DeviceModel, Sendable {
     /// Widths of the accesses to `scratch` and beyond, oldest first, one hexadecimal digit each.
     private var widths: UInt64 = 0
 
+    /// What decides the level of its pin.
+    public var pinSource = FunctionInterrupts.PinSource.device
+
     /// A device with `vectors` entries in its table.
     ///
-    /// - Parameter sharesPage: whether table, array and registers share one page of BAR 0.
+    /// - Parameters:
+    ///   - sharesPage: whether table, array and registers share one page of BAR 0.
+    ///   - messages: the form of its MSI capability, if it has one.
     public init(
         vectors: Int = 4, admission: VectorAdmission = .atCreation, sharesPage: Bool = false,
-        noSoftReset: Bool = true
+        noSoftReset: Bool = true, messages: MSILayout? = nil
     ) throws {
         self.admission = admission
         let msix: PCICapability =
@@ -59,7 +64,7 @@ public struct ManualDevice: DeviceModel, Sendable {
             ],
             capabilities: [
                 .pciExpress(), .powerManagement(noSoftReset: noSoftReset), msix,
-            ])
+            ] + (messages.map { [.msi($0)] } ?? []))
     }
 
     /// `load` and `scratch` read what was loaded and which widths came; others their offset.
