@@ -115,7 +115,9 @@ let package = Package(
             dependencies: ["InterruptTestSupport", "TestTraits"]),
         .testTarget(
             name: "PCIConfigSpaceTests",
-            dependencies: ["PCIConfigSpace", "Registers", "TestTraits"]),
+            dependencies: [
+                "MessageSignaledInterrupts", "PCIConfigSpace", "Registers", "TestTraits",
+            ]),
         .testTarget(name: "VFIOInterfaceTests", dependencies: ["VFIOInterface", "Registers"]),
         .testTarget(
             name: "VFIOUserWireTests",

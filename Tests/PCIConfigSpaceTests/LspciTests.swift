@@ -1,3 +1,4 @@
+import MessageSignaledInterrupts
 import PCIConfigSpace
 import Registers
 import TestTraits
@@ -93,6 +94,31 @@ struct LspciTests {
         #expect(says(lines, "Vector table: BAR=5 offset=00000100"))
         #expect(says(lines, "PBA: BAR=5 offset=00000000"))
         #expect(!says(lines, "Interrupt: pin"))
+    }
+
+    /// Every form of MSI, after writes that reach each of its registers.
+    @Test(.scenario("T-M06"), .rules("MSI-2", "MSI-12"), arguments: MSICapabilityTests.layouts)
+    func theOutsiderReadsEveryFormOfMSI(layout: MSILayout) throws {
+        var config = ConfigSpace(try ExampleFunctions.function([.msi(layout)]))
+        var changes = ConfigChanges()
+        config.write(at: 0x42, .word, 0x71, into: &changes)
+        config.write(at: 0x44, .dword, 0xfee0_1000, into: &changes)
+        if layout.is64Bit { config.write(at: 0x48, .dword, 0x1, into: &changes) }
+        let data = layout.is64Bit ? 0x4c : 0x48
+        config.write(at: data, .word, 0x4321, into: &changes)
+        if layout.hasMasking { config.write(at: data + 4, .dword, 1, into: &changes) }
+        config.setMSIPending(1)
+        let lines = try Lspci.decode(config)
+        let count = "\(layout.messages)/\(layout.messages)"
+        #expect(
+            says(
+                lines,
+                "Capabilities: [40] MSI: Enable+ Count=\(count) "
+                    + "Maskable\(layout.hasMasking ? "+" : "-") "
+                    + "64bit\(layout.is64Bit ? "+" : "-")"))
+        let address = layout.is64Bit ? "00000001fee01000" : "fee01000"
+        #expect(says(lines, "Address: \(address)  Data: 4321"))
+        #expect(says(lines, "Masking: 00000001  Pending: 00000001") == layout.hasMasking)
     }
 
     @Test(.rule("CFG-10"), arguments: zip([InterruptPin.inta, .intb, .intc, .intd], "ABCD"))

@@ -106,6 +106,50 @@ extension Serving {
             #expect(report.booksBalance)
         }
 
+        @Test(.scenario("T-M10"), .rule("VU-14"))
+        func nothingIsLostWhileMessagesAreBoundToOtherDescriptors() async throws {
+            let rig = try await Self.rig(messages: 1)
+            try rig.guest.enableMessages(Self.message)
+            var arrived: UInt64 = 0
+            var previous = try EventFD()
+            for round in 0..<100 {
+                let next = try EventFD()
+                try rig.set(.assert, 0)
+                if round.isMultiple(of: 3) { try rig.client.disable(.msi) }
+                try rig.set(.assert, 0)
+                try rig.guest.bindMessage(0, to: next)
+                arrived += previous.drain()
+                arrived += next.drain()
+                previous = next
+            }
+            let counts = try #require(try await rig.report().messages.first).counts
+            #expect(counts.raised == 200)
+            #expect(counts.sent == arrived)
+            #expect(counts.sent + counts.coalesced == 200)
+        }
+
+        @Test(.scenario("T-I08"), .rules("VU-13", "VU-18"))
+        func aPinThatIsBoundAgainWhileItIsMaskedLosesNoUnmask() async throws {
+            let rig = try await Self.rig(pin: .anyCause)
+            var previous = try EventFD()
+            try rig.guest.bindPin(to: previous)
+            for round in 0..<100 {
+                try rig.set(.assert, 0)
+                #expect(previous.drain() == 1, "round \(round)")
+                try rig.client.mask(.intx, 0)
+                try rig.client.trigger(.intx, 0)
+                let next = try EventFD()
+                try rig.client.disable(.intx)
+                try rig.guest.bindPin(to: next)
+                #expect(next.drain() == 1, "the cause holds, round \(round)")
+                try rig.set(.deassert, 0)
+                try rig.guest.unmaskPin()
+                #expect(previous.drain() + next.drain() == 0, "round \(round)")
+                previous = next
+            }
+            #expect(try await rig.report().booksBalance)
+        }
+
         @Test(.rule("VU-16")) func aClientsTriggerOfAPinThatFollowsCausesEndsAtOnce() async throws {
             let rig = try await Self.rig(pin: .anyCause)
             let line = try EventFD()

@@ -2,8 +2,6 @@
 ///
 /// The device states a level. Whoever receives the line hears of it once, and then again only after
 /// it has unmasked the line and while the cause still holds: the cycle that VFIO calls automasked.
-///
-/// Not modelled: a line shared by several functions.
 public struct INTxFunction: Hashable, Sendable {
     /// What holds the line back.
     public struct Obstacles: OptionSet, Hashable, Sendable {

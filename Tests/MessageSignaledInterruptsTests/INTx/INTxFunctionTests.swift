@@ -134,13 +134,18 @@ struct INTxFunctionTests {
         #expect(function.counts.reset == 1)
     }
 
-    @Test(.rule("INTX-12"))
-    func twoPinsKnowNothingOfEachOther() {
-        var first = listening()
-        let second = listening()
-        _ = first.assert()
-        #expect(first.causeHolds)
-        #expect(!second.causeHolds)
+    /// A new cause between the acknowledgement of the old one and its unmask.
+    @Test(.scenario("T-I06"), .rule("INTX-3"))
+    func aCauseThatBeginsBehindTheMaskIsToldByTheUnmask() {
+        var function = listening()
+        _ = function.assert()
+        function.deassert()
+        let behind = function.assert()
+        let unmasked = function.set(.masked, false)
+        #expect(!behind)
+        #expect(unmasked)
+        #expect(function.counts.sent == 2)
+        #expect(function.counts.repeated == 0)
     }
 
     private func listening() -> INTxFunction {

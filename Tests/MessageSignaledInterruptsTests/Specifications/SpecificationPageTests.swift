@@ -18,13 +18,25 @@ struct SpecificationPageTests {
             MSIXCapability.placement("PBA Offset/PBA BIR", bar: 0, offset: 0, "PCIe 6.0 §7.7.2.4"),
         ] + MSIXTableEntry.registers
 
-    @Test(arguments: layouts)
-    func thePageShowsTheLayoutAsItIs(layout: RegisterLayout) throws {
-        let page = try Self.page("msix")
+    private static let messageLayouts =
+        MSILayout(messages: 32, hasExtendedData: true)
+        .map { MSICapability.registers($0).map(\.register) } ?? []
+
+    @Test(
+        arguments: layouts.map { ("msix", $0) } + messageLayouts.map { ("msi", $0) })
+    func thePageShowsTheLayoutAsItIs(name: String, layout: RegisterLayout) throws {
+        let page = try Self.page(name)
         #expect(page.contains("### \(layout.name)\n\n\(layout.markdownTable)\n\n"))
     }
 
-    @Test(arguments: [("msix", "MSIX", 43), ("intx", "INTX", 12), ("vectors", "VEC", 7)])
+    @Test func thePageOfMSIShowsAllSevenRegisters() {
+        #expect(Self.messageLayouts.count == 7)
+    }
+
+    @Test(
+        arguments: [
+            ("msix", "MSIX", 43), ("msi", "MSI", 32), ("intx", "INTX", 19), ("vectors", "VEC", 7),
+        ])
     func rulesAreNumberedWithoutGapsAndHaveAStatus(page: String, prefix: String, count: Int) throws
     {
         let rows = try Self.rules(of: page, prefix)
@@ -35,7 +47,7 @@ struct SpecificationPageTests {
         }
     }
 
-    @Test(arguments: [("msix", "MSIX"), ("intx", "INTX"), ("vectors", "VEC")])
+    @Test(arguments: [("msix", "MSIX"), ("msi", "MSI"), ("intx", "INTX"), ("vectors", "VEC")])
     func everyRuleHasATest(page: String, prefix: String) throws {
         let tests = try Self.testSources()
         for row in try Self.rules(of: page, prefix) {
