@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 
 static int answer(int result) { return result < 0 ? -errno : result; }
@@ -71,6 +72,24 @@ uint64_t uapi_eventfd_drain(int fd) {
 }
 
 int uapi_eventfd_create(void) { return answer(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+int uapi_timer_create(void) {
+    return answer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+}
+
+int uapi_timer_set(int fd, uint64_t nanoseconds) {
+    struct timespec period = {
+        .tv_sec = (time_t)(nanoseconds / 1000000000u),
+        .tv_nsec = (long)(nanoseconds % 1000000000u),
+    };
+    struct itimerspec setting = {.it_interval = period, .it_value = period};
+    return answer(timerfd_settime(fd, 0, &setting, NULL));
+}
+
+uint64_t uapi_timer_drain(int fd) {
+    uint64_t count = 0;
+    return read(fd, &count, sizeof count) == (ssize_t)sizeof count ? count : 0;
+}
 
 int uapi_epoll_create(void) { return answer(epoll_create1(EPOLL_CLOEXEC)); }
 

@@ -1,4 +1,4 @@
-/// Descriptors: what they are, eventfd and epoll.
+/// Descriptors: what they are, eventfd, timerfd and epoll.
 ///
 /// Every function answers 0 or a positive result, or -errno.
 #ifndef CARILLON_UAPI_DESCRIPTOR_H
@@ -48,6 +48,13 @@ static inline int uapi_eventfd_signal(int fd) {
 /// Takes the counter: one read. 0 when nothing was signalled. It never waits, even if whoever
 /// shares the eventfd has made it blocking meanwhile.
 uint64_t uapi_eventfd_drain(int fd);
+
+/// A timer of the monotonic clock that nobody has started.
+int uapi_timer_create(void);
+/// Expires every `nanoseconds` from now on; 0 stops it.
+int uapi_timer_set(int fd, uint64_t nanoseconds);
+/// Takes how often it expired: one read. 0 when it has not; never waits.
+uint64_t uapi_timer_drain(int fd);
 
 /// One event of epoll_wait, without the packing of struct epoll_event.
 struct uapi_ready {

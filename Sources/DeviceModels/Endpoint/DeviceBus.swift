@@ -10,11 +10,32 @@ public struct DeviceBus: ~Copyable {
     /// Bus Master Enable: without it no memory is reached (PCIe 6.0 §7.5.1.1.3).
     package var isBusMaster = false
 
+    /// The timer's period, or nil while it does not run.
+    public private(set) var timerNanoseconds: UInt64?
+    /// Whether the device has set the timer since the owner last looked.
+    package private(set) var isTimerDue = false
+
     private let memory: any GuestMemory
 
     package init(interrupts: consuming DeviceInterrupts, memory: any GuestMemory) {
         self.interrupts = interrupts
         self.memory = memory
+    }
+
+    /// Has `timerExpired` called every `nanoseconds` from now on, or no more with nil.
+    ///
+    /// Only for a device that `usesTimer`; a period is never zero.
+    public mutating func setTimer(nanoseconds: UInt64?) {
+        precondition(nanoseconds != 0, "a period is never zero")
+        timerNanoseconds = nanoseconds
+        isTimerDue = true
+    }
+
+    /// The period that the owner must set, once: nil if the device has not spoken of it.
+    package mutating func takeTimer() -> UInt64?? {
+        guard isTimerDue else { return nil }
+        isTimerDue = false
+        return .some(timerNanoseconds)
     }
 
     /// Copies from guest memory at `source` until `bytes` is full.

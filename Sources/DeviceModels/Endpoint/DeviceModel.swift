@@ -28,11 +28,23 @@ public protocol DeviceModel: SendableMetatype {
 
     /// The function was reset; every register takes its reset value.
     mutating func reset(on bus: inout DeviceBus)
+
+    /// Whether the device uses the bus's timer, for which its owner then provides.
+    var usesTimer: Bool { get }
+
+    /// The period of the bus's timer has passed `expirations` times since the last call.
+    mutating func timerExpired(_ expirations: UInt64, on bus: inout DeviceBus)
 }
 
 extension DeviceModel {
     /// The device states its pin apart from its vectors.
     public var pinSource: FunctionInterrupts.PinSource { .device }
+
+    /// The device needs no time.
+    public var usesTimer: Bool { false }
+
+    /// Without effect.
+    public mutating func timerExpired(_ expirations: UInt64, on bus: inout DeviceBus) {}
 }
 
 /// When the vectors of a device are leased from the parent.

@@ -106,6 +106,13 @@ public final class PCIEndpoint<Model: DeviceModel> {
         }
     }
 
+    // MARK: Time
+
+    /// The timer of the bus has expired `expirations` times.
+    package func expireTimer(_ expirations: UInt64) {
+        model.timerExpired(expirations, on: &bus)
+    }
+
     // MARK: Reset
 
     /// Function Level Reset, or the reset that a client asks for.

@@ -5,6 +5,7 @@ extension HostError {
             case descriptor = "HOST-DESCRIPTOR"
             case descriptorKind = "HOST-DESCRIPTOR-KIND"
             case eventFD = "HOST-EVENTFD"
+            case timer = "HOST-TIMER"
             case epoll = "HOST-EPOLL"
             case socket = "HOST-SOCKET"
             case socketPath = "HOST-SOCKET-PATH"
@@ -41,6 +42,8 @@ extension HostError {
         public static var descriptorKind: Code { Code(.descriptorKind) }
         /// No eventfd could be made.
         public static var eventFD: Code { Code(.eventFD) }
+        /// No timer could be made.
+        public static var timer: Code { Code(.timer) }
         /// An epoll set could not be made, changed or waited on.
         public static var epoll: Code { Code(.epoll) }
         /// A socket could not be made or configured.
@@ -77,6 +80,7 @@ extension HostError.Code {
         case .descriptor: "A descriptor could not be duplicated, inspected or changed."
         case .descriptorKind: "A descriptor is not of the kind that its use needs."
         case .eventFD: "No eventfd could be made."
+        case .timer: "No timer could be made."
         case .epoll: "An epoll set could not be made, changed or waited on."
         case .socket: "A socket could not be made or configured."
         case .socketPath: "A path cannot be the address of a socket."
@@ -99,6 +103,7 @@ extension HostError.Code {
         case .descriptor: "Check that the descriptor is open in this process."
         case .descriptorKind: "Pass an eventfd for an interrupt, a file or memfd for memory."
         case .eventFD: "Check the limits of open descriptors and of kernel memory."
+        case .timer: "Check the limits of open descriptors and of kernel memory."
         case .epoll: "Check that the descriptor is open and can be waited on."
         case .socket: "Check that the descriptor is an open AF_UNIX stream socket."
         case .socketPath: "Use a shorter path below an existing directory such as /run/carillon."

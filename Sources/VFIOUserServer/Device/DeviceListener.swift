@@ -60,6 +60,7 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
             loop.remove(connection)
             connection.end(.serverStopping)
         }
+        device.stopTimer()
         loop.remove(self)
     }
 

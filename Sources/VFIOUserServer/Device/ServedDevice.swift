@@ -19,6 +19,9 @@ final class ServedDevice<Model: DeviceModel> {
     let wiring: IRQWiring
     let irqCounts: IRQCounts
     private var recalledResets: UInt64 = 0
+    private var timer: DeviceTimer<Model>?
+    /// Why the timer could not be set, until somebody has taken it.
+    private(set) var timerError: HostError?
 
     init(_ model: Model, _ placement: DevicePlacement) throws(VectorRefusal) {
         name = placement.name
@@ -44,16 +47,41 @@ final class ServedDevice<Model: DeviceModel> {
         return sizes
     }
 
-    /// Sends what the device left in its outbox.
+    /// Provides for the device's timer, if it uses one.
+    func provideTimer(on loop: EventLoop) throws(HostError) {
+        if endpoint.model.usesTimer { timer = try DeviceTimer(of: self, on: loop) }
+    }
+
+    /// Sends what the device left in its outbox, and sets its timer if it asked for that.
     @inline(__always)
-    func sendInterrupts() {
+    func settle() {
         if endpoint.bus.interrupts.hasOutbox { drainOutbox() }
+        if endpoint.bus.isTimerDue { setTimer() }
+    }
+
+    private func setTimer() {
+        guard let period = endpoint.bus.takeTimer() else { return }
+        do throws(HostError) {
+            try timer?.set(nanoseconds: period)
+        } catch { timerError = error }
     }
 
     private func drainOutbox() {
         wiring.signal(endpoint.bus.interrupts.outbox.sends)
         if endpoint.bus.interrupts.outbox.tellsLine { wiring.signalPin() }
         endpoint.bus.interrupts.clearOutbox()
+    }
+
+    /// Stops the timer, whatever the device wants.
+    func stopTimer() {
+        endpoint.bus.setTimer(nanoseconds: nil)
+        setTimer()
+    }
+
+    /// The reason why the timer could not be set, once.
+    func takeTimerError() -> HostError? {
+        defer { timerError = nil }
+        return timerError
     }
 
     /// After a reset, whoever asked for it, takes back signals that the client has not seen.
@@ -87,5 +115,6 @@ final class ServedDevice<Model: DeviceModel> {
         recalledResets = endpoint.resets
         memory.removeAll()
         endpoint.bus.interrupts.clearOutbox()
+        stopTimer()
     }
 }

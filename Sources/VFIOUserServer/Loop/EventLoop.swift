@@ -108,7 +108,7 @@ final class EventLoop {
     /// Stays with one busy source until it has nothing to do or another one is ready.
     private func stay(with slot: Int) throws(HostError) {
         var lookAt = MonotonicClock.nowNanoseconds &+ Self.patienceNanoseconds
-        while !isStopping {
+        while !isStopping, busyKinds == 1 {
             if polling.isEnabled, spin(on: slot, until: lookAt) == .ended { return }
             let turn = take(slot, waiting: unfinished.isEmpty)
             guard turn.hasWorked else { return }

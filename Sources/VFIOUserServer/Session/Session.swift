@@ -62,7 +62,7 @@ final class Session<Model: DeviceModel> {
                 refuse(header, payload, RequestRefusal(errno, error.name), into: &output)
             }
         }
-        device.sendInterrupts()
+        device.settle()
         device.recallAfterReset()
         noteDevice()
     }
@@ -117,6 +117,9 @@ final class Session<Model: DeviceModel> {
     /// The operator hears of what the device met while it handled the message.
     private func noteDevice() {
         if device.memory.isTruncated { end(.memoryTruncated) }
+        if device.timerError != nil, let error = device.takeTimerError() {
+            observe(.hostError(device: device.name, error: error))
+        }
         let refusals = device.endpoint.bus.interrupts.refusals
         guard refusals != knownRefusals else { return }
         knownRefusals = refusals

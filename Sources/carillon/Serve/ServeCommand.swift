@@ -22,6 +22,7 @@ struct ServeCommand: AsyncParsableCommand {
     /// The devices that can be served.
     enum Device: String, ExpressibleByArgument, CaseIterable {
         case virtioRNG = "virtio-rng"
+        case interruptTester = "interrupt-tester"
     }
 
     /// How much is logged.
@@ -35,8 +36,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Where clients connect; the file is made, and removed at the end.")
     var socket: String
 
-    @Option(help: "How many interrupt vectors the parent has.")
-    var vectors = 2
+    @Option(
+        help: "How many interrupt vectors the parent has; as many as the device asks for if not given.")
+    var vectors: Int?
 
     @Option(help: "Refuse the first N requests for a vector, to rehearse exhaustion.")
     var refuse = 0
@@ -50,6 +52,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Keep the last N interrupt decisions for the report.")
     var trace = 0
 
+    @OptionGroup(title: "Options of interrupt-tester")
+    var tester: TesterOptions
+
     @Flag(help: "End after the first client has gone.")
     var once = false
 
@@ -60,7 +65,7 @@ struct ServeCommand: AsyncParsableCommand {
     var logLevel = LogLevel.info
 
     func validate() throws {
-        guard (0...1_000_000).contains(vectors) else {
+        guard (0...1_000_000).contains(vectors ?? 0) else {
             throw ValidationError("--vectors takes a number from 0 to 1000000.")
         }
         guard (0...1_000_000).contains(refuse) else {
@@ -72,6 +77,11 @@ struct ServeCommand: AsyncParsableCommand {
         guard (0...1_000_000).contains(trace) else {
             throw ValidationError("--trace takes a number from 0 to 1000000.")
         }
+        if device != .interruptTester, tester.isGiven {
+            throw ValidationError(
+                "--msix, --msi, --msi-32-bit, --msi-no-mask, --msi-extended-data and --no-intx are "
+                    + "options of interrupt-tester.")
+        }
     }
 
     func run() async throws {
@@ -81,14 +91,17 @@ struct ServeCommand: AsyncParsableCommand {
         let descriptors = try ResourceLimits.raiseDescriptors(
             to: ResourceLimits.descriptors.hard)
         logger.debug("open files", metadata: ["limit": "\(descriptors.soft)"])
+        let offer = try offer()
         let service = ServerService(
             configuration: .init(
                 loops: loops ?? ProcessorCount.available,
                 polling: poll ? .adaptive() : .off),
             placement: DevicePlacement(
                 name: device.rawValue, socketPath: socket,
-                parent: VectorPool(name: "parent", capacity: vectors, refusing: refuse),
+                parent: VectorPool(
+                    name: "parent", capacity: vectors ?? offer.vectors, refusing: refuse),
                 traceCapacity: trace),
+            offer: offer,
             reporter: ServerReporter(logger: logger, writesJSON: json),
             endsAfterFirstClient: once)
         let group = ServiceGroup(
@@ -98,5 +111,13 @@ struct ServeCommand: AsyncParsableCommand {
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+    }
+
+    /// The device that was asked for.
+    private func offer() throws -> DeviceOffer {
+        switch device {
+        case .virtioRNG: .virtioRNG
+        case .interruptTester: .interruptTester(try InterruptTester(tester.configuration))
+        }
     }
 }

@@ -1,4 +1,3 @@
-import DeviceModels
 import ServiceLifecycle
 import VFIOUserServer
 
@@ -6,6 +5,7 @@ import VFIOUserServer
 struct ServerService: Service {
     let configuration: VFIOUserServer.Configuration
     let placement: DevicePlacement
+    let offer: DeviceOffer
     let reporter: ServerReporter
     let endsAfterFirstClient: Bool
 
@@ -16,7 +16,7 @@ struct ServerService: Service {
             if case .disconnected = event { departed.yield() }
         }
         defer { server.stop() }
-        try await server.serve(placement) { VirtioPCI(VirtioRNG(source: KernelEntropy())) }
+        try await offer.serve(placement, by: server)
         for await _ in departures.cancelOnGracefulShutdown() where endsAfterFirstClient { break }
     }
 }

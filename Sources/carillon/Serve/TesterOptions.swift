@@ -1,0 +1,46 @@
+import ArgumentParser
+import DeviceModels
+import MessageSignaledInterrupts
+
+/// What an `interrupt-tester` is to have.
+struct TesterOptions: ParsableArguments {
+    @Option(help: "Vectors of the MSI-X table, 0 to 2048; 0 for no MSI-X. Default: 2048.")
+    var msix: Int?
+
+    @Option(help: "MSI messages: 1, 2, 4, 8, 16 or 32; 0 for no MSI. Default: 32.")
+    var msi: Int?
+
+    @Flag(name: .customLong("msi-32-bit"), help: "MSI without Message Upper Address.")
+    var msi32Bit = false
+
+    @Flag(help: "MSI without Mask Bits and Pending Bits.")
+    var msiNoMask = false
+
+    @Flag(help: "MSI with Extended Message Data.")
+    var msiExtendedData = false
+
+    @Flag(help: "No interrupt pin.")
+    var noIntx = false
+
+    /// Whether any of these was given.
+    var isGiven: Bool {
+        msix != nil || msi != nil || msi32Bit || msiNoMask || msiExtendedData || noIntx
+    }
+
+    /// The tester that they describe.
+    var configuration: InterruptTester.Configuration {
+        let messages = MSILayout(
+            messages: msi ?? 32, is64Bit: !msi32Bit, hasMasking: !msiNoMask,
+            hasExtendedData: msiExtendedData)
+        return .init(vectors: msix ?? 2048, messages: messages, hasPin: !noIntx)
+    }
+
+    func validate() throws {
+        guard (0...2048).contains(msix ?? 0) else {
+            throw ValidationError("--msix takes a number from 0 to 2048.")
+        }
+        guard [0, 1, 2, 4, 8, 16, 32].contains(msi ?? 0) else {
+            throw ValidationError("--msi takes 0, 1, 2, 4, 8, 16 or 32.")
+        }
+    }
+}
