@@ -29,6 +29,7 @@ public struct ShadowFunction: Sendable {
         var isInterruptDisabled = false
         var isPinMasked = false
         var isPinBound = false
+        var hasPinTold = false
     }
 
     /// What the next operation's outcome can depend on.
@@ -107,9 +108,14 @@ public struct ShadowFunction: Sendable {
             if !bound, key.isPinBound { key.isPinMasked = false }
             key.isPinBound = bound
         }
+        let unacknowledged = toldByPinAlone()
         move()
         for source in key.waiting.keys.sorted() where canSend(source) {
             send(source, into: &sends)
+        }
+        for source in unacknowledged.sorted() {
+            for mechanism in InterruptMechanism.allCases { key.causes[mechanism]?.remove(source) }
+            assert(source, into: &sends)
         }
         return (sends, tell())
     }
@@ -146,10 +152,19 @@ public struct ShadowFunction: Sendable {
         guard canTell else { return false }
         key.isPinMasked = true
         if pinSource == .anyCause {
+            key.hasPinTold = true
             for source in key.waiting.keys { books[source, default: Books()].handedOver += 1 }
             key.waiting = [:]
         }
         return true
+    }
+
+    /// What the pin has told of and nobody acknowledged, once messages are enabled.
+    private mutating func toldByPinAlone() -> Set<VectorIndex> {
+        guard key.isMSIXEnabled || key.isMSIEnabled, key.hasPinTold else { return [] }
+        key.hasPinTold = false
+        return key.causes.values.reduce(into: Set<VectorIndex>()) { $0.formUnion($1) }
+            .subtracting(key.waiting.keys)
     }
 
     private mutating func noteConflict() {

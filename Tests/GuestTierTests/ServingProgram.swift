@@ -12,6 +12,7 @@ final class ServingProgram {
             let coalesced: Int
             let pending: Int
             let repeated: Int
+            let handedOver: Int
         }
 
         let booksBalance: Bool
@@ -20,6 +21,8 @@ final class ServingProgram {
         let refusals: Int
         let strayEvents: Int
         let vectors: [Vector]
+        let messages: [Vector]
+        let conflicts: Int
 
         /// A vector by its index, or "pin".
         subscript(name: String) -> Vector? { vectors.first { $0.vector == name } }
@@ -35,11 +38,11 @@ final class ServingProgram {
     private let process: ChildProcess
 
     /// Starts the program and waits until clients can connect.
-    init(_ arguments: [String] = []) throws(LabError) {
+    init(_ arguments: [String] = [], device: String = "virtio-rng") throws(LabError) {
         directory = try TemporaryDirectory()
         process = try ChildProcess(
             try ServingProgram.path,
-            ["serve", "virtio-rng", "--socket", "\(directory.path)/device", "--once", "--json"]
+            ["serve", device, "--socket", "\(directory.path)/device", "--once", "--json"]
                 + arguments)
         guard process.waitForErrorOutput("listening", timeoutSeconds: 10) else {
             throw LabError(

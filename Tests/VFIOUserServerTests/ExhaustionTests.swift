@@ -48,7 +48,7 @@ extension Serving {
         }
 
         /// Takes every descriptor that the process may still have.
-        private static func takeEveryDescriptor() -> [CInt] {
+        static func takeEveryDescriptor() -> [CInt] {
             var held: [CInt] = []
             while case let copy = dup(0), copy >= 0 { held.append(copy) }
             return held

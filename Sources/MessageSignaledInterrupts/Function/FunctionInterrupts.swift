@@ -33,6 +33,8 @@ public struct FunctionInterrupts: Hashable, Sendable {
 
     private let home: InterruptMechanism
     private var deviceHoldsLine = false
+    /// Whether the pin has told of causes since messages were enabled last, if causes hold it.
+    private var pinHasTold = false
 
     /// A function after power-on with the mechanisms that it has.
     public init(
@@ -111,8 +113,9 @@ public struct FunctionInterrupts: Hashable, Sendable {
         _ change: (inout MSIXFunction, inout [Send]) -> Result
     ) -> Result {
         let wasEnabled = msix.isEnabled
+        let told = toldByPin
         let result = change(&msix, &outbox.sends)
-        if msix.isEnabled != wasEnabled { mechanismsChanged(into: &outbox) }
+        if msix.isEnabled != wasEnabled { mechanismsChanged(told, into: &outbox) }
         return result
     }
 
@@ -122,8 +125,9 @@ public struct FunctionInterrupts: Hashable, Sendable {
         _ change: (inout MSIFunction, inout [Send]) -> Result
     ) -> Result {
         let wasEnabled = msi.registers.isEnabled
+        let told = toldByPin
         let result = change(&msi, &outbox.sends)
-        if msi.registers.isEnabled != wasEnabled { mechanismsChanged(into: &outbox) }
+        if msi.registers.isEnabled != wasEnabled { mechanismsChanged(told, into: &outbox) }
         return result
     }
 
@@ -168,6 +172,7 @@ public struct FunctionInterrupts: Hashable, Sendable {
         pin.reset()
         line = INTxLine()
         deviceHoldsLine = false
+        pinHasTold = false
         target = home
         msi.setSilenced(false, into: &outbox.sends)
         gather(into: &outbox)
@@ -201,12 +206,18 @@ public struct FunctionInterrupts: Hashable, Sendable {
 
     /// The one place that decides which mechanism is in force. MSI-X comes first when a guest has
     /// enabled both (rule INTX-16).
-    private mutating func mechanismsChanged(into outbox: inout InterruptOutbox) {
+    private mutating func mechanismsChanged(
+        _ told: [VectorIndex], into outbox: inout InterruptOutbox
+    ) {
         let (table, messages) = (msix.isEnabled, msi.registers.isEnabled)
         if table, messages { conflicts &+= 1 }
         target = table ? .msix : messages ? .msi : home
         msi.setSilenced(table, into: &outbox.sends)
         gather(into: &outbox)
+        if table || messages {
+            pinHasTold = false
+            for source in told { raiseAgain(source, into: &outbox) }
+        }
         tell(pin.set(.messageSignaled, table || messages), into: &outbox)
     }
 
@@ -226,11 +237,30 @@ public struct FunctionInterrupts: Hashable, Sendable {
         }
     }
 
+    /// The causes that only the pin has told of and that still hold: once it falls silent, nobody
+    /// has acknowledged them (rule INTX-20).
+    private var toldByPin: [VectorIndex] {
+        pinHasTold ? sources.filter { causeHolds($0) && !isPending($0) } : []
+    }
+
+    private mutating func raiseAgain(_ source: VectorIndex, into outbox: inout InterruptOutbox) {
+        switch target {
+        case .msix:
+            guard source.index < msix.tableSize else { return }
+            if source.index < msi.sourceCount { msi.handOver(source, cause: true) }
+        case .msi:
+            guard source.index < msi.sourceCount else { return }
+            if source.index < msix.tableSize { msix.handOver(source, cause: true) }
+        }
+        _ = assertInTarget(source, into: &outbox)
+    }
+
     /// When the pin tells of its causes, their events have been delivered by it.
     private mutating func tell(_ tells: Bool, into outbox: inout InterruptOutbox) {
         guard tells else { return }
         outbox.tellsLine = true
         guard pinSource == .anyCause else { return }
+        pinHasTold = true
         for source in msix.pendingVectors { msix.handOver(source, cause: false) }
         for source in msi.pendingSources { msi.handOver(source, cause: false) }
     }

@@ -37,7 +37,9 @@ struct ServeCommand: AsyncParsableCommand {
     var socket: String
 
     @Option(
-        help: "How many interrupt vectors the parent has; as many as the device asks for if not given.")
+        help:
+            "How many interrupt vectors the parent has. Default: as many as the device needs."
+    )
     var vectors: Int?
 
     @Option(help: "Refuse the first N requests for a vector, to rehearse exhaustion.")

@@ -143,6 +143,18 @@ struct FunctionInterruptsTests {
         #expect(function.booksOfPin == [3, 3, 1])
     }
 
+    @Test(.scenario("T-I01"), .rule("INTX-20"), arguments: [true, false])
+    func whatOnlyThePinHasToldOfLeavesAsAMessage(acknowledges: Bool) throws {
+        var function = try Self.ready()
+        var heard = perform([.assert(0), .assert(1)], &function)
+        if acknowledges { heard += perform([.deassert(0)], &function) }
+        heard += perform(
+            [.msix(enable: true, functionMask: false), .msi(enable: true, mask: 0)], &function)
+        let both = acknowledges ? "msix 1" : "msix 1, msix 0"
+        #expect(heard == ["pin", ""] + (acknowledges ? [""] : []) + [both, ""])
+        #expect(function.msix.booksBalance && function.msi.booksBalance)
+    }
+
     @Test(.rule("INTX-12")) func aLineCountsItsHolders() {
         var line = INTxLine()
         #expect(!line.isAsserted)

@@ -15,6 +15,8 @@ package struct GuestBoot {
     package var files: [String] = []
     /// Variables for the scenario. They travel on the kernel's command line: no spaces.
     package var variables: [String: String] = [:]
+    /// How many processors the guest has; each has some 200 vectors to give.
+    package var processors = 1
     /// More arguments for QEMU, for example `-trace`.
     package var arguments: [String] = []
 
@@ -55,11 +57,14 @@ package struct GuestBoot {
         return try QEMUProcess(
             lab: lab, memoryMebibytes: memoryMebibytes,
             arguments: [
-                "-accel", "tcg", "-cpu", "max", "-no-reboot", "-serial", "stdio",
+                "-accel", accelerator, "-cpu", "max", "-no-reboot", "-serial", "stdio",
+                "-smp", "\(processors)",
                 "-kernel", kernel.image, "-initrd", archive,
                 "-append", commandLine.joined(separator: " "),
             ] + deviceArguments + arguments)
     }
+
+    private var accelerator: String { "tcg" }
 
     private func buildInitialRAMFileSystem(_ archive: String) throws(LabError) {
         let environment = ["CARILLON_LAB": lab.directory]
@@ -68,7 +73,8 @@ package struct GuestBoot {
         let script = scenario.contains("/") ? scenario : Lab.script("guest/\(scenario).sh")
         _ = try ChildProcess.run(
             Lab.script("initramfs.sh"),
-            [kernel.name, script] + files + ["\(programs)/vfio-rng", archive],
+            [kernel.name, script] + files
+                + ["\(programs)/vfio-rng", "\(programs)/interrupt-tester", archive],
             variables: environment)
     }
 }
