@@ -10,7 +10,7 @@ QTEST_TESTS ?= QTest
 GUEST_TESTS ?= Guest
 
 .DEFAULT_GOAL := help
-.PHONY: help build release test test-one check lab qtest guest-test examples try bench tidy \
+.PHONY: help build release test test-one check lab qtest conformance guest-test examples try bench tidy \
 	layers rules unsafe format clean
 
 help: ## List the targets
@@ -37,6 +37,9 @@ lab: ## Fetch QEMU and guest kernels for the lab
 
 qtest: lab ## Drive QEMU's devices without a guest
 	@Tools/check.sh test '$(QTEST_TESTS)'
+
+conformance: lab ## Write the table of rules and subjects anew
+	@CARILLON_WRITE_REPORT=1 Tools/check.sh test 'ConformanceTests'
 
 guest-test: lab ## Boot guests that judge the interrupts
 	@Tools/check.sh test '$(GUEST_TESTS)'

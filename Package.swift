@@ -80,7 +80,9 @@ let package = Package(
         // MARK: Beside
         .target(
             name: "InterruptTestSupport",
-            dependencies: ["MessageSignaledInterrupts", "PlatformTypes", "Registers"]),
+            dependencies: [
+                "DeviceModels", "MessageSignaledInterrupts", "PlatformTypes", "Registers",
+            ]),
 
         // MARK: Tools
         .target(name: "RepositoryRules", path: "Tools/RepositoryRules"),
@@ -155,6 +157,12 @@ let package = Package(
                 "DeviceModels", "IRQDomains", "LabSupport", "LinuxKernel",
                 "MessageSignaledInterrupts", "Registers", "ServerSupport", "TestTraits",
                 "VFIOInterface", "VFIOUserServer", "VFIOUserWire",
+            ]),
+        .testTarget(
+            name: "ConformanceTests",
+            dependencies: [
+                "DeviceModels", "IRQDomains", "InterruptTestSupport", "LabSupport", "LinuxKernel",
+                "MessageSignaledInterrupts", "PlatformTypes", "Registers", "TestTraits",
             ]),
         .testTarget(name: "GuestTierTests", dependencies: ["LabSupport", "TestTraits"]),
         .testTarget(name: "TidyTests", dependencies: ["RepositoryRules"]),
