@@ -26,11 +26,14 @@ public struct Obstacles: OptionSet, Hashable, Sendable, CustomStringConvertible 
     /// Nobody has said yet where its message goes.
     public static let unbound = Obstacles(rawValue: 1 << 6)
 
+    /// The record of a slot in memory is being rewritten or cannot be read.
+    public static let unreadable = Obstacles(rawValue: 1 << 7)
+
     /// Every obstacle with its name in traces and reports.
     public static let names: [(Obstacles, String)] = [
         (.disabled, "disabled"), (.functionMask, "function-mask"), (.vectorMask, "vector-mask"),
         (.busMaster, "bus-master"), (.powerState, "power-state"), (.unreserved, "unreserved"),
-        (.unbound, "unbound"),
+        (.unbound, "unbound"), (.unreadable, "unreadable"),
     ]
 
     /// In words, for logs and reports.

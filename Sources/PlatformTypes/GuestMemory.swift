@@ -30,6 +30,9 @@ public protocol GuestMemory: AnyObject {
     /// Reads two naturally aligned bytes; later accesses stay later.
     func loadAcquiring16(at source: IOVA) throws(DMAFault) -> UInt16
 
+    /// Reads four naturally aligned bytes at once; later accesses stay later.
+    func loadAcquiring32(at source: IOVA) throws(DMAFault) -> UInt32
+
     /// Writes two naturally aligned bytes; earlier accesses stay earlier.
     func storeReleasing16(_ value: UInt16, at target: IOVA) throws(DMAFault)
 

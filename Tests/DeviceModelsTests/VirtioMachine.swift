@@ -99,6 +99,12 @@ final class RecordingMemory: GuestMemory {
         return load16(try place(source, 2))
     }
 
+    func loadAcquiring32(at source: IOVA) throws(DMAFault) -> UInt32 {
+        guard source.rawValue & 3 == 0 else { throw .misaligned }
+        let start = try place(source, 4)
+        return (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * $1) }
+    }
+
     func storeReleasing16(_ value: UInt16, at target: IOVA) throws(DMAFault) {
         guard target.rawValue & 1 == 0 else { throw .misaligned }
         store(value, at: try place(target, 2))

@@ -1,4 +1,5 @@
 import InterruptTrace
+public import MessageSignaledInterrupts
 public import PlatformTypes
 
 /// What a device model reaches outside itself: guest memory and its interrupts.
@@ -62,6 +63,22 @@ public struct DeviceBus: ~Copyable {
         do throws(DMAFault) {
             return try memory.loadAcquiring16(at: source)
         } catch { throw note(error) }
+    }
+
+    /// Reads four naturally aligned bytes at once; later accesses stay later.
+    public mutating func loadAcquiring32(at source: IOVA) throws(DMAFault) -> UInt32 {
+        try checkBusMaster()
+        do throws(DMAFault) {
+            return try memory.loadAcquiring32(at: source)
+        } catch { throw note(error) }
+    }
+
+    /// Reads the record of an interrupt message store's slot at `source`, a multiple of 4; nil if it
+    /// stayed in flux.
+    public mutating func loadIMSRecord(at source: IOVA) throws(DMAFault) -> IMSRecord? {
+        try IMSRecord.read { (offset) throws(DMAFault) in
+            try loadAcquiring32(at: IOVA(source.rawValue &+ UInt64(offset)))
+        }
     }
 
     /// Writes two naturally aligned bytes; earlier accesses stay earlier.

@@ -120,6 +120,17 @@ package final class DMAMap: GuestMemory {
         }
     }
 
+    package func loadAcquiring32(at source: IOVA) throws(DMAFault) -> UInt32 {
+        let (memory, offset, count) = try place(source, 0, 4, .read)
+        guard count == 4 else { throw .misaligned }
+        switch memory.loadAcquire32(at: offset) {
+        case .value(let value): return value
+        case .failed(let outcome):
+            try verify(outcome)
+            preconditionFailure("a load that failed has a reason")
+        }
+    }
+
     package func loadAcquiring16(at source: IOVA) throws(DMAFault) -> UInt16 {
         let (memory, offset, count) = try place(source, 0, 2, .read)
         guard count == 2 else { throw .misaligned }

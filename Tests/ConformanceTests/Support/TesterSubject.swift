@@ -50,6 +50,7 @@ private final class NoMemory: GuestMemory {
     }
     func copyOut(_ bytes: RawSpan, to target: IOVA) throws(DMAFault) { throw .unmapped }
     func loadAcquiring16(at source: IOVA) throws(DMAFault) -> UInt16 { throw .unmapped }
+    func loadAcquiring32(at source: IOVA) throws(DMAFault) -> UInt32 { throw .unmapped }
     func storeReleasing16(_ value: UInt16, at target: IOVA) throws(DMAFault) { throw .unmapped }
     func fullFence() {}
 }

@@ -23,7 +23,8 @@ struct SpecificationPageTests {
         .map { MSICapability.registers($0).map(\.register) } ?? []
 
     @Test(
-        arguments: layouts.map { ("msix", $0) } + messageLayouts.map { ("msi", $0) })
+        arguments: layouts.map { ("msix", $0) } + messageLayouts.map { ("msi", $0) }
+            + IMSSlotRegisters.all.map { ("ims", $0) })
     func thePageShowsTheLayoutAsItIs(name: String, layout: RegisterLayout) throws {
         let page = try Self.page(name)
         #expect(page.contains("### \(layout.name)\n\n\(layout.markdownTable)\n\n"))
@@ -35,7 +36,8 @@ struct SpecificationPageTests {
 
     @Test(
         arguments: [
-            ("msix", "MSIX", 43), ("msi", "MSI", 32), ("intx", "INTX", 20), ("vectors", "VEC", 7),
+            ("msix", "MSIX", 43), ("msi", "MSI", 32), ("intx", "INTX", 20), ("ims", "IMS", 21),
+            ("vectors", "VEC", 7),
         ])
     func rulesAreNumberedWithoutGapsAndHaveAStatus(page: String, prefix: String, count: Int) throws
     {
@@ -47,7 +49,9 @@ struct SpecificationPageTests {
         }
     }
 
-    @Test(arguments: [("msix", "MSIX"), ("msi", "MSI"), ("intx", "INTX"), ("vectors", "VEC")])
+    @Test(arguments: [
+        ("msix", "MSIX"), ("msi", "MSI"), ("intx", "INTX"), ("ims", "IMS"), ("vectors", "VEC"),
+    ])
     func everyRuleHasATest(page: String, prefix: String) throws {
         let tests = try Self.testSources()
         for row in try Self.rules(of: page, prefix) {
