@@ -10,7 +10,7 @@ QTEST_TESTS ?= QTest
 GUEST_TESTS ?= Guest
 
 .DEFAULT_GOAL := help
-.PHONY: help build release test test-one check lab qtest conformance guest-test examples try bench tidy \
+.PHONY: help build release test test-one check lab qtest conformance guest-test examples try bench fuzz check-deep tidy \
 	layers rules unsafe format clean
 
 help: ## List the targets
@@ -49,6 +49,12 @@ examples: ## Build, test and run the examples
 
 try: ## Play a few interrupts, without KVM and without root
 	swift run -c release carillon try
+
+fuzz: ## Fuzz for SECONDS= each, all targets or TARGET=; findings land in .build/fuzz/findings
+	@Tools/fuzz.sh $(or $(SECONDS),60) $(TARGET)
+
+check-deep: ## Run all tests under the address and the thread sanitizer, and each fuzzer for 60 s
+	@Tools/check-deep.sh
 
 bench: ## Measure what an interrupt costs, against bare system calls
 	swift run -c release --package-path Benchmarks --scratch-path .build carillon-bench $(BENCH)

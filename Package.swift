@@ -15,6 +15,7 @@ let package = Package(
             name: "VFIOUserClient",
             targets: ["VFIOUserClient", "VFIOUserWire", "VFIOInterface", "LinuxKernel"]),
         .library(name: "InterruptTestSupport", targets: ["InterruptTestSupport"]),
+        .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
         .executable(name: "carillon", targets: ["carillon"]),
     ],
     dependencies: [
@@ -91,6 +92,14 @@ let package = Package(
 
         // MARK: Tests
         .target(name: "TestTraits", path: "Tests/Support/TestTraits"),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "InterruptTestSupport", "VFIOUserServer", "VFIOUserWire", "VFIOInterface",
+                "DeviceModels", "IRQDomains", "LinuxKernel", "MessageSignaledInterrupts",
+                "PCIConfigSpace", "PlatformTypes", "Registers",
+            ],
+            path: "Tests/Support/FuzzTargets"),
         .target(name: "LabSupport", path: "Tests/Support/LabSupport"),
         .target(
             name: "ServerSupport",
@@ -165,6 +174,7 @@ let package = Package(
                 "MessageSignaledInterrupts", "PlatformTypes", "Registers", "TestTraits",
             ]),
         .testTarget(name: "GuestTierTests", dependencies: ["LabSupport", "TestTraits"]),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "InterruptTestSupport"]),
         .testTarget(name: "TidyTests", dependencies: ["RepositoryRules"]),
         .testTarget(
             name: "DocumentationTests",

@@ -73,8 +73,8 @@ public struct DeviceBus: ~Copyable {
         } catch { throw note(error) }
     }
 
-    /// Reads the record of an interrupt message store's slot at `source`, a multiple of 4; nil if it
-    /// stayed in flux.
+    /// Reads the record of an interrupt message store's slot at `source`, a multiple of 4; nil if
+    /// it stayed in flux.
     public mutating func loadIMSRecord(at source: IOVA) throws(DMAFault) -> IMSRecord? {
         try IMSRecord.read { (offset) throws(DMAFault) in
             try loadAcquiring32(at: IOVA(source.rawValue &+ UInt64(offset)))
