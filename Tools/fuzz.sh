@@ -39,7 +39,7 @@ fuzz() {
     mkdir -p "$corpus"
     [ ! -d "Tests/FuzzRegressions/$1" ] || seeds=("Tests/FuzzRegressions/$1")
     CARILLON_FUZZ_TARGET=$1 timeout --kill-after=10 $(($2 + 120)) "$FUZZER" \
-        -max_total_time="$2" -timeout=20 -rss_limit_mb=4096 -max_len=2048 -print_final_stats=1 \
+        -max_total_time="$2" -timeout=150 -rss_limit_mb=4096 -max_len=2048 -print_final_stats=1 \
         -artifact_prefix="$BUILD/findings/$1-" "$corpus" "${seeds[@]}" \
         >"$BUILD/$1.log" 2>&1 </dev/null
 }

@@ -137,7 +137,7 @@ public final class VFIOUserServer: Sendable {
                 let socket = try UnixListener(path: placement.socketPath)
                 let listener = DeviceListener(
                     socket, device: device, placement: placement, loop: loop, observe: observe)
-                try device.provideTimer(on: loop)
+                try device.live(on: loop)
                 try loop.add(listener)
                 loop.residents[number] = Resident(
                     report: { DeviceReport(of: device) }, close: { listener.close() })

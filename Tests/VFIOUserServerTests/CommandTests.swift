@@ -47,10 +47,10 @@ extension Serving {
         }
 
         @Test(
-            .rule("VU-31"),
+            .rules("VU-31", "VU-40", "VU-41", "VU-42"),
             arguments: [
-                (UInt16(11), UInt32(38)), (12, 38), (14, 38), (99, 38), (15, 95), (16, 95),
-                (17, 95),
+                (UInt16(11), UInt32(38)), (12, 38), (14, 38), (99, 38), (15, 95), (16, 25),
+                (17, 22),
             ])
         func commandsThatAreNotServedAreRefused(command: UInt16, errno: UInt32) async throws {
             let server = try TestServer()

@@ -141,12 +141,21 @@ import VFIOUserWire
         }
     }
 
-    @Test func writeMultipleAndMigrationAreNeverStated() throws {
+    @Test func migrationIsNeverStated() throws {
         for minor in UInt16(0)...3 {
-            let text = try agree(payload(minor: minor, Self.qemuText)).text
-            #expect(!text.contains("write_multiple"))
-            #expect(!text.contains("migration"))
+            #expect(!(try agree(payload(minor: minor, Self.qemuText)).text.contains("migration")))
         }
+    }
+
+    /// Version 0.0 with these capabilities is QEMU, which offers it and gets it wrong.
+    @Test func writeMultipleIsAgreedUponWithThoseWhoOfferItAndAreNotQEMU() throws {
+        for minor in UInt16(0)...3 {
+            let (agreement, _, text) = try agree(payload(minor: minor, Self.qemuText))
+            #expect(text.contains("write_multiple") == (minor != 0))
+            #expect((agreement.server.writeMultiple == true) == (minor != 0))
+        }
+        let silent = try agree(payload(minor: 2, #"{"capabilities": {"max_msg_fds": 8}}"#))
+        #expect(silent.agreement.server.writeMultiple == nil)
     }
 
     @Test(

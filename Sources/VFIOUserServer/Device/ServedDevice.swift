@@ -19,7 +19,9 @@ final class ServedDevice<Model: DeviceModel> {
     let wiring: IRQWiring
     let irqCounts: IRQCounts
     private var recalledResets: UInt64 = 0
+    private weak var loop: EventLoop?
     private var timer: DeviceTimer<Model>?
+    private var unmaskNotifier: UnmaskNotifier<Model>?
     /// Why the timer could not be set, until somebody has taken it.
     private(set) var timerError: HostError?
 
@@ -47,9 +49,19 @@ final class ServedDevice<Model: DeviceModel> {
         return sizes
     }
 
-    /// Provides for the device's timer, if it uses one.
-    func provideTimer(on loop: EventLoop) throws(HostError) {
+    /// Tells the device its loop, and provides for its timer if it uses one.
+    func live(on loop: EventLoop) throws(HostError) {
+        self.loop = loop
         if endpoint.model.usesTimer { timer = try DeviceTimer(of: self, on: loop) }
+    }
+
+    /// Has the pin unmasked whenever `event` is signalled; nil ends that.
+    func bindUnmask(to event: consuming EventFD?) throws(HostError) {
+        removeUnmask()
+        guard let event else { return }
+        let notifier = UnmaskNotifier(event, of: self)
+        try loop?.add(notifier)
+        unmaskNotifier = notifier
     }
 
     /// Sends what the device left in its outbox, and sets its timer if it asked for that.
@@ -70,6 +82,12 @@ final class ServedDevice<Model: DeviceModel> {
         wiring.signal(endpoint.bus.interrupts.outbox.sends)
         if endpoint.bus.interrupts.outbox.tellsLine { wiring.signalPin() }
         endpoint.bus.interrupts.clearOutbox()
+    }
+
+    /// Ends unmasking by an eventfd.
+    func removeUnmask() {
+        if let unmaskNotifier { loop?.remove(unmaskNotifier) }
+        unmaskNotifier = nil
     }
 
     /// Stops the timer, whatever the device wants.
@@ -96,6 +114,7 @@ final class ServedDevice<Model: DeviceModel> {
     /// lease returns to the parent (rule VU-22).
     func disconnect() {
         wiring.removeAll()
+        removeUnmask()
         endpoint.bus.interrupts.withMSIX { msix, sends in
             for index in 0..<msix.tableSize {
                 if let vector = VectorIndex(index) { msix.setBound(vector, false, into: &sends) }

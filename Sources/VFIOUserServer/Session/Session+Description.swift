@@ -16,6 +16,7 @@ extension Session {
         own.maxMessageFDs = UInt64(WireLimits.maxMessageFDs)
         own.maxDataTransferSize = UInt64(limits.transferBytes)
         own.maxDMAMaps = UInt64(limits.regionsPerClient)
+        own.writeMultiple = true
         switch VersionNegotiation(own: own, limits: wire).answer(payload) {
         case .agreed(let agreement, let reply):
             self.agreement = agreement

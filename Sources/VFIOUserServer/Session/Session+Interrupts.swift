@@ -23,6 +23,8 @@ extension Session {
             unbind(set.index, 0..<device.irqCounts[set.index])
         case (.trigger, .eventfd): try bind(set, &descriptors)
         case (.trigger, .noEventfd): unbind(set.index, set.range)
+        case (.unmask, .eventfd) where set.index == .intx: try bindUnmask(&descriptors)
+        case (.unmask, .noEventfd) where set.index == .intx: device.removeUnmask()
         case (.mask, .eventfd), (.mask, .noEventfd), (.unmask, .eventfd), (.unmask, .noEventfd):
             throw RequestRefusal(.invalidArgument, "mask-by-eventfd-not-supported")
         case (.trigger, _):
@@ -49,6 +51,15 @@ extension Session {
         for number in set.range {
             guard let event = events.takeFirst() else { return }
             bind(set.index, number, event)
+        }
+    }
+
+    private func bindUnmask(_ descriptors: inout ReceivedDescriptors) throws(RequestRefusal) {
+        guard let descriptor = descriptors.takeFirst() else { return }
+        do throws(HostError) {
+            try device.bindUnmask(to: try EventFD(adopting: descriptor))
+        } catch {
+            throw RequestRefusal(.invalidArgument, error.code.description)
         }
     }
 
@@ -82,6 +93,7 @@ extension Session {
             case .intx:
                 device.endpoint.bus.interrupts.setPin(.unbound, true)
                 device.wiring.bindPin(to: nil)
+                device.removeUnmask()
             case .msix: unbind(message: number, by: .msix)
             case .msi: unbind(message: number, by: .msi)
             case .error: device.wiring.bindError(to: nil)

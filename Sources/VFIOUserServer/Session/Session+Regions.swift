@@ -42,6 +42,33 @@ extension Session {
         Reply.appendRegionWrite(write.access, to: header, into: &output)
     }
 
+    /// Every write is checked before the first is done, so that a refusal changes nothing.
+    func perform(
+        _ multi: RegionWriteMultiRequest, _ header: MessageHeader, _ payload: RawSpan,
+        into output: inout [UInt8]
+    ) throws(RequestRefusal) {
+        guard agreement?.server.writeMultiple == true else {
+            throw RequestRefusal(.notSupported, "write-multiple-not-agreed")
+        }
+        for number in 0..<multi.count { try check(multi.write(number, in: payload).access) }
+        for number in 0..<multi.count {
+            let write = multi.write(number, in: payload)
+            var data = write.data
+            var offset = Int(write.access.range.lowerBound)
+            var left = write.access.count
+            while left > 0 {
+                let width = Self.width(at: offset, left: left)
+                store(data & width.allOnes, write.access.region, offset, width)
+                data = width == .qword ? 0 : data >> UInt64(8 * width.bytes)
+                offset += width.bytes
+                left -= width.bytes
+            }
+        }
+        Reply.append(to: header, into: &output) {
+            RegionWriteMultiReply(count: UInt64(multi.count)).encode(into: &$0)
+        }
+    }
+
     private func check(_ access: RegionAccess) throws(RequestRefusal) {
         guard access.range.upperBound <= regionSize(access.region) else {
             throw RequestRefusal(.invalidArgument, "beyond-the-region")

@@ -94,8 +94,13 @@ final class Session<Model: DeviceModel> {
             device.endpoint.reset()
             Reply.appendEmpty(to: header, into: &output)
         case .getRegionIOFDs(let ask): describeSubregions(ask, header, into: &output)
-        case .regionWriteMulti, .deviceFeature, .migrationDataRead,
-            .migrationDataWrite, .dmaRead, .dmaWrite:
+        case .regionWriteMulti(let multi):
+            try perform(multi, header, payload, into: &output)
+        case .deviceFeature:
+            throw RequestRefusal(.inappropriateOperation, "feature-not-supported")
+        case .migrationDataRead, .migrationDataWrite:
+            throw RequestRefusal(.invalidArgument, "not-migrating")
+        case .dmaRead, .dmaWrite:
             throw RequestRefusal(.notSupported, "command-not-supported")
         }
     }

@@ -53,6 +53,8 @@ public struct ClientProfile: Hashable, Sendable {
     public let maxDMAReadSize: Int
     /// The client reads the VERSION reply into the buffer of its request.
     public let replyMustNotExceedRequest: Bool
+    /// Whether REGION_WRITE_MULTI may be agreed upon if the client offers it.
+    public let mayWriteMultiple: Bool
 }
 
 extension ClientProfile {
@@ -61,7 +63,8 @@ extension ClientProfile {
     /// Chosen for version 0.0 with `max_msg_fds` 16. QEMU refuses another minor version than 0 and
     /// a VERSION reply that is longer than its request (214 bytes in 11.1). DMA messages are
     /// misread before 11.1, and every version says 0.0; a DMA_READ above 128 KiB can stall when
-    /// the client's socket buffer is full.
+    /// the client's socket buffer is full. It offers to write several values with one message and then
+    /// loses track of which messages it has queued.
     public static let qemu = ClientProfile(
         name: "qemu",
         replyMinor: .always(0),
@@ -71,6 +74,7 @@ extension ClientProfile {
         messageDMA: .onlyIfConfigured,
         maxDMAReadSize: 128 << 10,
         replyMustNotExceedRequest: true,
+        mayWriteMultiple: false,
     )
 
     /// Cloud Hypervisor and other users of the rust crate.
@@ -86,6 +90,7 @@ extension ClientProfile {
         messageDMA: .never,
         maxDMAReadSize: 0,
         replyMustNotExceedRequest: false,
+        mayWriteMultiple: false,
     )
 
     /// SPDK's client.
@@ -100,6 +105,7 @@ extension ClientProfile {
         messageDMA: .never,
         maxDMAReadSize: 0,
         replyMustNotExceedRequest: false,
+        mayWriteMultiple: false,
     )
 
     /// Clients built with libvfio-user.
@@ -114,6 +120,7 @@ extension ClientProfile {
         messageDMA: .allowed,
         maxDMAReadSize: WireLimits.defaultDataTransferSize,
         replyMustNotExceedRequest: false,
+        mayWriteMultiple: true,
     )
 
     /// Everybody else: what the specification says, nothing more.
@@ -126,6 +133,7 @@ extension ClientProfile {
         messageDMA: .allowed,
         maxDMAReadSize: WireLimits.defaultDataTransferSize,
         replyMustNotExceedRequest: false,
+        mayWriteMultiple: true,
     )
 
     /// All rows.

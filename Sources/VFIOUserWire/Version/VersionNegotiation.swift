@@ -31,8 +31,8 @@ public struct VersionNegotiation: Hashable, Sendable {
         case refused(WireViolation)
     }
 
-    /// What we can do. `max_msg_fds` is never stated above 16, `write_multiple` and `migration`
-    /// never at all, and `twin_socket` only to a client that offered it.
+    /// What we can do. `max_msg_fds` is never stated above 16, `migration` never at all, and
+    /// `twin_socket` and `write_multiple` only to a client that offered it.
     public var own: VersionCapabilities
     /// What is believed of the client.
     public var limits: WireLimits
@@ -68,7 +68,8 @@ public struct VersionNegotiation: Hashable, Sendable {
             case .always(let minor): minor
             }
         let (server, reply) = reply(
-            minor: minor, client: client, room: profile.replyMustNotExceedRequest ? room : .max,
+            minor: minor, client: client, profile: profile,
+            room: profile.replyMustNotExceedRequest ? room : .max,
         )
         let mayDMA = profile.messageDMA != .never
         let transfer = min(client.effectiveMaxDataTransferSize, limits.maxDataTransferSize)
@@ -89,15 +90,16 @@ public struct VersionNegotiation: Hashable, Sendable {
     /// The reply, in at most `room` bytes: what does not fit is left out, the least important
     /// first, and last of all the JSON text itself.
     private func reply(
-        minor: UInt16, client: VersionCapabilities, room: Int
+        minor: UInt16, client: VersionCapabilities, profile: ClientProfile, room: Int
     ) -> (stated: VersionCapabilities, payload: [UInt8]) {
         var stated = own
         stated.maxMessageFDs = own.maxMessageFDs.map { min($0, UInt64(WireLimits.maxMessageFDs)) }
-        stated.writeMultiple = nil
+        if client.writeMultiple != true || !profile.mayWriteMultiple { stated.writeMultiple = nil }
         stated.migration = nil
         if !client.offersTwinSocket { stated.twinSocket = nil }
         let omissions: [(inout VersionCapabilities) -> Void] = [
             { _ in },
+            { $0.writeMultiple = nil },
             { $0.pageSizes = nil },
             { $0.twinSocket = nil },
             { $0.maxDMAMaps = nil },

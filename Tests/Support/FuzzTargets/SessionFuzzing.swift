@@ -161,6 +161,6 @@ final class FuzzServer: Sendable {
                 descriptor: departures.arrival.raw, token: 0, interest: .readable)) != nil
         else { return false }
         var ready = [EpollSet.Ready](repeating: .init(), count: 1)
-        return (try? epoll.wait(into: &ready, timeoutMilliseconds: 20_000)) == 1
+        return (try? epoll.wait(into: &ready, timeoutMilliseconds: 120_000)) == 1
     }
 }
