@@ -192,3 +192,14 @@ let settings: [SwiftSetting] = [
     .strictMemorySafety(),
 ]
 for target in package.targets where target.type != .system { target.swiftSettings = settings }
+
+// `--sanitize` instruments dependencies too, and the thread sanitizer's pass of Swift 6.3 breaks on
+// one of them. What is looked for is in our own modules.
+if let sanitizer = Context.environment["CARILLON_SANITIZE"] {
+    for target in package.targets {
+        let flag = "-sanitize=\(sanitizer)"
+        target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags([flag])]
+        target.linkerSettings = (target.linkerSettings ?? []) + [.unsafeFlags([flag])]
+        target.cSettings = (target.cSettings ?? []) + [.unsafeFlags(["-f" + flag.dropFirst()])]
+    }
+}
