@@ -99,8 +99,8 @@ extension Serving {
             #expect(event.drain() == 1, "vector 0 stays masked")
         }
 
-        /// A client dies while interrupts wait and a reply is under way; the next finds the device as
-        /// after reset, sets its interrupts up again, and has only its own.
+        /// A client dies while interrupts wait and a reply is under way; the next finds the device
+        /// as after reset, sets its interrupts up again, and has only its own.
         @Test(.scenario("T-U07"), .rule("VU-22"), arguments: [0, 7, 16, 24])
         func theNextClientSetsItsInterruptsUpAnew(cut: Int) async throws {
             let server = try TestServer()

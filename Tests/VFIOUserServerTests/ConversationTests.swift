@@ -9,9 +9,9 @@ import VFIOUserServer
 extension Serving {
     /// Whole conversations with each kind of client, byte for byte.
     ///
-    /// QEMU's was recorded between QEMU 11.1 and this server; the others follow from what is known of
-    /// those clients, because none of them runs here. The server's part is what the specification
-    /// and the client's profile say; CARILLON_WRITE_CONVERSATIONS=1 writes it anew, to be read.
+    /// QEMU's was recorded between QEMU 11.1 and this server; the others follow from what is known
+    /// of those clients, because none of them runs here. The server's part is what specification
+    /// and profile say; CARILLON_WRITE_CONVERSATIONS=1 writes it anew, to be read.
     @Suite struct ConversationTests {
         private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "Conversations")

@@ -63,8 +63,8 @@ extension ClientProfile {
     /// Chosen for version 0.0 with `max_msg_fds` 16. QEMU refuses another minor version than 0 and
     /// a VERSION reply that is longer than its request (214 bytes in 11.1). DMA messages are
     /// misread before 11.1, and every version says 0.0; a DMA_READ above 128 KiB can stall when
-    /// the client's socket buffer is full. It offers to write several values with one message and then
-    /// loses track of which messages it has queued.
+    /// the client's socket buffer is full. It offers to write several values with one message, and
+    /// then loses track of which messages it has queued.
     public static let qemu = ClientProfile(
         name: "qemu",
         replyMinor: .always(0),

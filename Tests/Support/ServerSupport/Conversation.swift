@@ -4,9 +4,9 @@ import Registers
 
 /// A client's conversation with a server, byte for byte, as a text file.
 ///
-/// `>` begins a message of the client and `<` one of the server; hexadecimal bytes follow, on as many
-/// lines as they need. `(eventfd)` or `(memory)` before the bytes passes descriptors beside them, `#`
-/// begins a remark, and `<end` says that the server ends the connection.
+/// `>` begins a message of the client and `<` one of the server; hexadecimal bytes follow, on as
+/// many lines as they need. `(eventfd)` or `(memory)` before the bytes passes descriptors beside
+/// them, `#` begins a remark, and `<end` says that the server ends the connection.
 public struct Conversation: Sendable {
     /// One message.
     public struct Message: Sendable, Equatable {
