@@ -12,6 +12,10 @@ public enum DMAFault: String, Error, Sendable, CaseIterable {
     case truncated
     /// Bus Master Enable is clear: the function may not reach memory (PCIe 6.0 §7.5.1.1.3).
     case busMasterOff
+    /// The client was asked for it by a message and said no.
+    case refused
+    /// The client was asked by a message and gave no answer; its connection ends.
+    case noAnswer
 }
 
 /// Guest memory as a device reaches it: copied once, then parsed.

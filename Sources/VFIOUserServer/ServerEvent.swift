@@ -34,6 +34,8 @@ public enum DisconnectReason: Hashable, Sendable, CustomStringConvertible {
     case tooManyDescriptors
     /// The client's memory went away under a mapping.
     case memoryTruncated
+    /// The client did not answer a message that asked for its memory.
+    case dmaNotAnswered
     /// The system reported an error on the socket.
     case socketError(CInt)
 
@@ -46,6 +48,7 @@ public enum DisconnectReason: Hashable, Sendable, CustomStringConvertible {
         case .protocolViolation: "protocol-violation"
         case .tooManyDescriptors: "too-many-descriptors"
         case .memoryTruncated: "memory-truncated"
+        case .dmaNotAnswered: "dma-not-answered"
         case .socketError: "socket-error"
         }
     }

@@ -1,5 +1,6 @@
 package import LinuxKernel
 package import PlatformTypes
+import Registers
 package import VFIOInterface
 
 /// The guest memory of one client: bus addresses to mapped memory.
@@ -19,6 +20,8 @@ package final class DMAMap: GuestMemory {
 
     /// Whether the client took memory away under a mapping.
     package private(set) var isTruncated = false
+    /// By which memory without a descriptor is reached, if it may be.
+    package weak var messages: (any MessageMemory)?
 
     private var regions: [DMARegion] = []
     private let limit: Int
@@ -103,10 +106,14 @@ package final class DMAMap: GuestMemory {
         try check(source, bytes.byteCount, .read)
         var done = 0
         while done < bytes.byteCount {
-            let (memory, offset, count) = try place(source, done, bytes.byteCount, .read)
-            var part = bytes._mutatingExtracting(done..<done + count)
-            try verify(memory.copyIn(from: offset, into: &part))
-            done += count
+            let piece = try place(source, done, bytes.byteCount, .read)
+            var part = bytes._mutatingExtracting(done..<done + piece.count)
+            if let memory = piece.memory {
+                try verify(memory.copyIn(from: piece.offset, into: &part))
+            } else {
+                try ask(piece, into: &part)
+            }
+            done += piece.count
         }
     }
 
@@ -114,38 +121,44 @@ package final class DMAMap: GuestMemory {
         try check(target, bytes.byteCount, .write)
         var done = 0
         while done < bytes.byteCount {
-            let (memory, offset, count) = try place(target, done, bytes.byteCount, .write)
-            try verify(memory.copyOut(bytes.extracting(done..<done + count), to: offset))
-            done += count
+            let piece = try place(target, done, bytes.byteCount, .write)
+            let part = bytes.extracting(done..<done + piece.count)
+            if let memory = piece.memory {
+                try verify(memory.copyOut(part, to: piece.offset))
+            } else {
+                try tell(part, piece)
+            }
+            done += piece.count
         }
     }
 
     package func loadAcquiring32(at source: IOVA) throws(DMAFault) -> UInt32 {
-        let (memory, offset, count) = try place(source, 0, 4, .read)
-        guard count == 4 else { throw .misaligned }
-        switch memory.loadAcquire32(at: offset) {
-        case .value(let value): return value
-        case .failed(let outcome):
-            try verify(outcome)
-            preconditionFailure("a load that failed has a reason")
+        let piece = try place(source, 0, 4, .read)
+        guard piece.count == 4 else { throw .misaligned }
+        guard let memory = piece.memory else {
+            return UInt32(truncatingIfNeeded: try askForWord(piece))
         }
+        return try value(memory.loadAcquire32(at: piece.offset))
     }
 
     package func loadAcquiring16(at source: IOVA) throws(DMAFault) -> UInt16 {
-        let (memory, offset, count) = try place(source, 0, 2, .read)
-        guard count == 2 else { throw .misaligned }
-        switch memory.loadAcquire16(at: offset) {
-        case .value(let value): return value
-        case .failed(let outcome):
-            try verify(outcome)
-            preconditionFailure("a load that failed has a reason")
+        let piece = try place(source, 0, 2, .read)
+        guard piece.count == 2 else { throw .misaligned }
+        guard let memory = piece.memory else {
+            return UInt16(truncatingIfNeeded: try askForWord(piece))
         }
+        return try value(memory.loadAcquire16(at: piece.offset))
     }
 
     package func storeReleasing16(_ value: UInt16, at target: IOVA) throws(DMAFault) {
-        let (memory, offset, count) = try place(target, 0, 2, .write)
-        guard count == 2 else { throw .misaligned }
-        try verify(memory.storeRelease16(value, at: offset))
+        let piece = try place(target, 0, 2, .write)
+        guard piece.count == 2 else { throw .misaligned }
+        guard let memory = piece.memory else {
+            guard let messages else { throw .inaccessible }
+            let bytes = [UInt8(truncatingIfNeeded: value), UInt8(truncatingIfNeeded: value >> 8)]
+            return try messages.write(bytes, at: piece.address)
+        }
+        try verify(memory.storeRelease16(value, at: piece.offset))
     }
 
     package func fullFence() { MappedMemory.fullFence() }
@@ -156,21 +169,74 @@ package final class DMAMap: GuestMemory {
         while done < count { done += try place(start, done, count, access).count }
     }
 
+    /// A part of an access that lies in one region: in memory, or with the client.
+    private struct Piece {
+        let memory: MappedMemory?
+        let address: UInt64
+        let offset: Int
+        let count: Int
+    }
+
     private func place(
         _ start: IOVA, _ done: Int, _ total: Int, _ access: DMAFlags
-    ) throws(DMAFault) -> (memory: MappedMemory, offset: Int, count: Int) {
+    ) throws(DMAFault) -> Piece {
         guard let address = start.advanced(by: UInt64(done)),
             let region = region(containing: address)
         else { throw .unmapped }
         guard region.access.contains(access) else {
             throw access == .write ? .readOnly : .inaccessible
         }
-        guard let memory = region.memory else { throw .inaccessible }
+        if region.memory == nil, messages == nil { throw .inaccessible }
         let after = region.range.upperBound - address.rawValue
-        return (
-            memory, Int(address.rawValue - region.range.lowerBound),
-            Int(min(UInt64(total - done - 1), after)) + 1
-        )
+        return Piece(
+            memory: region.memory, address: address.rawValue,
+            offset: Int(truncatingIfNeeded: address.rawValue - region.range.lowerBound),
+            count: Int(min(UInt64(total - done - 1), after)) + 1)
+    }
+
+    private func value<Value>(
+        _ loaded: MappedMemory.Loaded<Value>
+    ) throws(DMAFault) -> Value {
+        switch loaded {
+        case .value(let value): return value
+        case .failed(let outcome):
+            try verify(outcome)
+            preconditionFailure("a load that failed has a reason")
+        }
+    }
+
+    // MARK: By messages
+
+    private func ask(_ piece: Piece, into bytes: inout MutableRawSpan) throws(DMAFault) {
+        guard let messages else { throw .inaccessible }
+        var done = 0
+        while done < piece.count {
+            let count = min(piece.count - done, messages.mostBytes)
+            let answer = try messages.read(at: piece.address + UInt64(done), count)
+            for (index, byte) in answer.enumerated() {
+                bytes.storeBytes(of: byte, toByteOffset: done + index, as: UInt8.self)
+            }
+            done += count
+        }
+    }
+
+    private func tell(_ bytes: RawSpan, _ piece: Piece) throws(DMAFault) {
+        guard let messages else { throw .inaccessible }
+        var done = 0
+        while done < piece.count {
+            let count = min(piece.count - done, messages.mostBytes)
+            let part = (done..<done + count).map { bytes.littleEndian(at: $0, as: UInt8.self) }
+            try messages.write(part, at: piece.address + UInt64(done))
+            done += count
+        }
+    }
+
+    /// A value of up to eight bytes, little-endian.
+    private func askForWord(_ piece: Piece) throws(DMAFault) -> UInt64 {
+        guard piece.address % UInt64(piece.count) == 0 else { throw .misaligned }
+        guard let messages else { throw .inaccessible }
+        return try messages.read(at: piece.address, piece.count).reversed()
+            .reduce(0) { $0 << 8 | UInt64($1) }
     }
 
     private func verify(_ outcome: MappedMemory.Outcome) throws(DMAFault) {

@@ -36,10 +36,19 @@ public struct ClientLimits: Hashable, Sendable {
     /// Unsent reply bytes at which the server stops reading from the client until it catches up.
     public let unsentBytes: Int
 
-    /// The defaults are the protocol's own, and 256 KiB of unsent replies.
+    /// Whether memory that came without a descriptor is asked for by messages (vfio-user: DMA_READ,
+    /// DMA_WRITE), where the client's profile allows it. The device's loop waits for each answer.
+    public let asksForMemory: Bool
+    /// How long a client has to answer such a message.
+    public let answerMilliseconds: Int
+
+    /// The defaults are the protocol's own, 256 KiB of unsent replies, and no messages for memory.
     public init(
-        regionsPerClient: Int = 65535, transferBytes: Int = 1 << 20, unsentBytes: Int = 256 << 10
+        regionsPerClient: Int = 65535, transferBytes: Int = 1 << 20, unsentBytes: Int = 256 << 10,
+        asksForMemory: Bool = false, answerMilliseconds: Int = 5000
     ) {
+        self.asksForMemory = asksForMemory
+        self.answerMilliseconds = answerMilliseconds
         self.regionsPerClient = regionsPerClient
         self.transferBytes = transferBytes
         self.unsentBytes = unsentBytes

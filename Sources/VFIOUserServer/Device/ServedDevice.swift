@@ -133,6 +133,7 @@ final class ServedDevice<Model: DeviceModel> {
         endpoint.reset()
         recalledResets = endpoint.resets
         memory.removeAll()
+        memory.messages = nil
         endpoint.bus.interrupts.clearOutbox()
         stopTimer()
     }

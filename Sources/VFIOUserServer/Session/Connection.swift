@@ -9,12 +9,14 @@ import VFIOUserWire
 /// While replies wait to be sent the connection reads nothing, so that a slow reader holds up only
 /// itself.
 final class Connection<Model: DeviceModel>: LoopSource {
-    private let stream: UnixStream
-    private let input: ReceiveBuffer
-    private var output = OutputQueue()
+    let stream: UnixStream
+    let input: ReceiveBuffer
+    var output = OutputQueue()
+    /// What is needed to ask the client; nil while the device may not.
+    var asking: Asking?
+    let wire: WireLimits
     private let session: Session<Model>
     private let limits: ClientLimits
-    private let wire: WireLimits
     private let onEnd: (DisconnectReason) -> Void
     private var isWaitingToSend = false
     /// Whether the input may hold complete messages that no turn has looked at yet.
@@ -66,7 +68,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
         }
     }
 
-    private func reason(of errno: CInt) -> DisconnectReason {
+    func reason(of errno: CInt) -> DisconnectReason {
         guard Errno.isDisconnect(errno) else { return .socketError(errno) }
         return input.unreadCount == 0 ? .closedByClient : .closedWithinMessage
     }
@@ -76,10 +78,14 @@ final class Connection<Model: DeviceModel>: LoopSource {
     private func resume() -> Turn {
         hasLeftover = true
         for _ in 0..<Self.messagesPerTurn {
+            if asking != nil, handleDeferred() {
+                if let reason = endReason { return finish(reason) }
+                continue
+            }
             switch nextFrame() {
             case .message(let header, let size):
                 handle(header, size)
-                if let reason = session.endReason { return finish(reason) }
+                if let reason = endReason { return finish(reason) }
                 if output.unsent >= limits.unsentBytes { return endTurn() }
             case .incomplete(let size):
                 guard input.ensure(capacity: size) else {
@@ -99,16 +105,56 @@ final class Connection<Model: DeviceModel>: LoopSource {
         return hasLeftover && !isWaitingToSend ? .unfinished : .worked
     }
 
+    private var endReason: DisconnectReason? {
+        session.endReason ?? (asking == nil ? nil : asking?.failure)
+    }
+
     private func handle(_ header: MessageHeader, _ size: Int) {
         var descriptors = input.takeDescriptors(inNext: size)
+        guard asking == nil else {
+            return handleAsking(DeferredCommand(header, takePayload(size), descriptors))
+        }
         input.withUnread { unread in
             let payload = unread.extracting(MessageHeader.encodedSize..<size)
             session.handle(header, payload, &descriptors, into: &output.bytes)
         }
         input.consume(size)
+        if header.command == .version { beginAsking() }
     }
 
-    private func nextFrame() -> NextFrame {
+    /// The command's bytes and its replies lie apart from the queues, which an exchange uses.
+    private func handleAsking(_ command: DeferredCommand) {
+        var replies: [UInt8] = []
+        command.payload.withRawSpan { payload in
+            session.handle(command.header, payload, &command.descriptors, into: &replies)
+        }
+        output.bytes += replies
+    }
+
+    /// Handles the oldest command that came during an exchange. Returns whether there was one.
+    private func handleDeferred() -> Bool {
+        guard let count = asking?.deferred.count, count > 0,
+            let command = asking?.deferred.removeFirst()
+        else { return false }
+        handleAsking(command)
+        return true
+    }
+
+    /// Once a version is agreed upon, the device may ask a client that answers, if its owner wants
+    /// that (rule VU-45).
+    private func beginAsking() {
+        guard limits.asksForMemory, asking == nil, let agreement = session.agreement,
+            agreement.profile.messageDMA != .never
+        else { return }
+        let most = min(agreement.maxDMAReadSize, agreement.maxDMAWriteSize)
+        guard most >= 8 else { return }
+        asking = Asking(
+            mostBytes: most,
+            patienceNanoseconds: UInt64(limits.answerMilliseconds) * 1_000_000)
+        session.device.memory.messages = self
+    }
+
+    func nextFrame() -> NextFrame {
         input.withUnread { unread in
             switch Framing.next(in: unread, limits: wire) {
             case .message(let header, let payload):
@@ -120,7 +166,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
     }
 
     /// Sends what waits. Returns why the connection ends, if it does.
-    private func flush() -> DisconnectReason? {
+    func flush() -> DisconnectReason? {
         while output.unsent > 0 {
             switch output.withUnsent({ stream.send($0, blocking: false) }) {
             case .bytes(let count): output.remove(count)
@@ -144,7 +190,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
     }
 }
 
-private enum NextFrame {
+enum NextFrame {
     case message(MessageHeader, size: Int)
     case incomplete(size: Int)
     case violation(WireViolation)

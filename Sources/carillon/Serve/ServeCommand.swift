@@ -54,6 +54,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Keep the last N interrupt decisions for the report.")
     var trace = 0
 
+    @Flag(help: "Reach memory that a client does not share by messages: slow, and no file needed.")
+    var dmaByMessage = false
+
     @OptionGroup(title: "Options of interrupt-tester")
     var tester: TesterOptions
 
@@ -102,7 +105,7 @@ struct ServeCommand: AsyncParsableCommand {
                 name: device.rawValue, socketPath: socket,
                 parent: VectorPool(
                     name: "parent", capacity: vectors ?? offer.vectors, refusing: refuse),
-                traceCapacity: trace),
+                limits: ClientLimits(asksForMemory: dmaByMessage), traceCapacity: trace),
             offer: offer,
             reporter: ServerReporter(logger: logger, writesJSON: json),
             endsAfterFirstClient: once)

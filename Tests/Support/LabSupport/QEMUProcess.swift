@@ -5,17 +5,26 @@ package final class QEMUProcess: Sendable {
     /// Starts QEMU's q35 machine.
     ///
     /// The machine's RAM is shared memory, because a vfio-user server that is handed private memory
-    /// reads zeros from it and learns of no error.
+    /// reads zeros from it and learns of no error. RAM that no file stands behind is named without a
+    /// descriptor, and reached by messages only.
     ///
-    /// - Parameter arguments: what is added to the machine: accelerator, devices, kernel.
+    /// - Parameters:
+    ///   - sharesMemory: whether a memory file stands behind the machine's RAM.
+    ///   - arguments: what is added to the machine: accelerator, devices, kernel.
     package init(
-        lab: Lab, memoryMebibytes: Int, arguments: [String],
+        lab: Lab, memoryMebibytes: Int, sharesMemory: Bool = true, arguments: [String],
     ) throws(LabError) {
-        let machine = [
-            "-display", "none", "-nodefaults", "-no-user-config", "-monitor", "none",
-            "-M", "q35,memory-backend=mem", "-m", "\(memoryMebibytes)",
-            "-object", "memory-backend-memfd,id=mem,size=\(memoryMebibytes)M,share=on",
-        ]
+        let memory =
+            sharesMemory
+            ? [
+                "-M", "q35,memory-backend=mem",
+                "-object", "memory-backend-memfd,id=mem,size=\(memoryMebibytes)M,share=on",
+            ] : ["-M", "q35"]
+        let machine =
+            [
+                "-display", "none", "-nodefaults", "-no-user-config", "-monitor", "none",
+                "-m", "\(memoryMebibytes)",
+            ] + memory
         process = try ChildProcess(lab.qemu, machine + arguments)
     }
 

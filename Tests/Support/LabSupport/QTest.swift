@@ -31,14 +31,14 @@ package final class QTest {
     ///   - arguments: more arguments for QEMU, for example `-trace`.
     package init(
         lab: Lab, devices: [String], arguments: [String] = [], memoryMebibytes: Int = 128,
-        timeoutSeconds: Double = 10,
+        sharesMemory: Bool = true, timeoutSeconds: Double = 10,
     ) throws(LabError) {
         self.timeoutSeconds = timeoutSeconds
         directory = try TemporaryDirectory()
         let path = "\(directory.path)/qtest"
         socket = try QTestSocket(listeningAt: path)
         qemu = try QEMUProcess(
-            lab: lab, memoryMebibytes: memoryMebibytes,
+            lab: lab, memoryMebibytes: memoryMebibytes, sharesMemory: sharesMemory,
             arguments: ["-accel", "qtest", "-qtest", "unix:\(path)", "-qtest-log", "none"]
                 + devices.flatMap { ["-device", $0] } + arguments)
         // QEMU connects first and makes its devices then: the clock's answer comes when all is up.

@@ -41,6 +41,9 @@ public final class RawClient {
     // must see the end at once all the same.
     deinit { stream.shutdown() }
 
+    /// Ends the connection.
+    public func hangUp() { stream.shutdown() }
+
     /// Connects and agrees on a version as QEMU does, or as the given client.
     public static func greeted(
         path: String, minor: UInt16 = 0,
