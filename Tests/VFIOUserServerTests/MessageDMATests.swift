@@ -18,7 +18,7 @@ extension Serving {
 
             init(
                 minor: UInt16 = 2, fds: UInt64 = 8, transfer: UInt64 = 1 << 20,
-                asks: Bool = true, milliseconds: Int = 20_000
+                asks: Bool = true, milliseconds: Int = 20_000, twin: Bool = false
             ) async throws {
                 server = try TestServer()
                 let limits = ClientLimits(asksForMemory: asks, answerMilliseconds: milliseconds)
@@ -26,6 +26,7 @@ extension Serving {
                 var capabilities = VersionCapabilities()
                 capabilities.maxMessageFDs = fds
                 capabilities.maxDataTransferSize = transfer
+                if twin { capabilities.twinSocket = .init(supported: true) }
                 client = try RawClient.greeted(
                     path: server.path("device"), minor: minor, capabilities: capabilities)
                 _ = try client.call(.dmaMap) {
@@ -65,7 +66,8 @@ extension Serving {
                 return message
             }
 
-            func answer(_ command: RawClient.Message, _ payload: [UInt8], id: UInt16? = nil) throws {
+            func answer(_ command: RawClient.Message, _ payload: [UInt8], id: UInt16? = nil) throws
+            {
                 var header = command.header.reply()
                 header.id = id ?? header.id
                 header.size = UInt32(16 + payload.count)
@@ -174,9 +176,36 @@ extension Serving {
             #expect(try next.isServed())
         }
 
+        /// The client's end of the second socket comes with the answer to VERSION.
+        @Test(.rule("VU-49"), arguments: [true, false])
+        func overATwinSocketNothingCrosses(answers: Bool) async throws {
+            let machine = try await Machine(milliseconds: answers ? 20_000 : 50, twin: true)
+            let twin = try #require(try machine.client.takeTwin())
+            try machine.startLoad()
+            let asked = try #require(try twin.next())
+            #expect(asked.header.command == .dmaRead)
+            try machine.client.send(
+                machine.client.command(.regionRead) {
+                    RegionAccess(region: .config, range: 0..<4).encode(into: &$0)
+                })
+            guard answers else {
+                #expect(
+                    try machine.server.events.disconnect(of: "device") == .dmaNotAnswered)
+                return
+            }
+            var header = asked.header.reply()
+            header.size = UInt32(16 + asked.payload.count + 8)
+            var bytes: [UInt8] = []
+            header.encode(into: &bytes)
+            try twin.send(bytes + asked.payload + Self.bytes)
+            let commands = try (0..<2).map { _ in try machine.client.next()?.header.command }
+            #expect(commands == [.regionWrite, .regionRead])
+            #expect(try machine.loaded() == Self.value)
+        }
+
         @Test(.rule("VU-45"), arguments: [0, 1, 2])
         func nobodyIsAskedWhoMustNotBe(kind: Int) async throws {
-            // The owner did not ask for it; Cloud Hypervisor reads no commands; too small a transfer.
+            // Not asked for by the owner; a client that reads no commands; transfers too small.
             let machine = try await Machine(
                 minor: kind == 1 ? 1 : 2, fds: kind == 1 ? 1 : 8, transfer: kind == 2 ? 4 : 1 << 20,
                 asks: kind != 0)

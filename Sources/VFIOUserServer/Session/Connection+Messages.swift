@@ -12,6 +12,8 @@ struct Asking {
     /// How long the client has to answer.
     let patienceNanoseconds: UInt64
     var nextID: UInt16 = 0
+    /// The socket for our own commands, if client and server agreed upon one.
+    var twin: TwinSocket?
     /// Commands of the client that came while it was asked, oldest first.
     var deferred: [DeferredCommand] = []
     /// Why the connection must end, once an exchange has failed.
@@ -19,6 +21,24 @@ struct Asking {
 
     /// Commands that may wait at a time; a client that sends more instead of answering is let go.
     static let mostDeferred = 4096
+}
+
+/// The server's end of the socket that carries its own commands and their answers (vfio-user,
+/// "twin_socket"), and the client's end until it has been passed.
+final class TwinSocket {
+    let stream: UnixStream
+    let input: ReceiveBuffer
+    /// What the client is to have, with the answer to VERSION.
+    var clientsEnd: OwnedDescriptor?
+
+    init(limits: WireLimits) throws(HostError) {
+        let pair = try UnixStream.pair()
+        stream = pair.first
+        clientsEnd = pair.second.release()
+        try stream.setReceiveTimeout(milliseconds: EventLoop.patienceMilliseconds)
+        input = ReceiveBuffer(
+            capacity: 64 << 10, maximumCapacity: max(64 << 10, limits.maxMessageSize))
+    }
 }
 
 /// A command that waits until the one before it is done.
@@ -77,9 +97,61 @@ extension Connection: MessageMemory {
         var payload: [UInt8] = []
         encode(&payload)
         header.size = UInt32(MessageHeader.encodedSize + payload.count)
+        if let twin = asking?.twin {
+            var bytes: [UInt8] = []
+            header.encode(into: &bytes)
+            return try answer(to: header, bytes + payload, over: twin)
+        }
         header.encode(into: &output.bytes)
         output.bytes += payload
         return try answer(to: header)
+    }
+
+    /// Over the socket of our own nothing crosses: only answers come.
+    private func answer(
+        to request: MessageHeader, _ bytes: [UInt8], over twin: TwinSocket
+    ) throws(DMAFault) -> [UInt8] {
+        let deadline = MonotonicClock.nowNanoseconds &+ (asking?.patienceNanoseconds ?? 0)
+        var rest = bytes[...]
+        while true {
+            if !rest.isEmpty {
+                switch twin.stream.send(Array(rest), blocking: false) {
+                case .bytes(let count): rest = rest.dropFirst(count)
+                case .wouldBlock, .interrupted: break
+                case .failed(let errno): throw fail(reason(of: errno))
+                }
+            }
+            if let payload = try takeAnswer(to: request, from: twin) { return payload }
+            switch twin.stream.receive(into: twin.input, blocking: true) {
+            case .bytes: continue
+            case .wouldBlock, .interrupted:
+                if MonotonicClock.nowNanoseconds >= deadline { throw fail(.dmaNotAnswered) }
+            case .closed: throw fail(.closedByClient)
+            case .truncatedDescriptors: throw fail(.tooManyDescriptors)
+            case .failed(let errno): throw fail(reason(of: errno))
+            }
+        }
+    }
+
+    private func takeAnswer(
+        to request: MessageHeader, from twin: TwinSocket
+    ) throws(DMAFault) -> [UInt8]? {
+        switch nextFrame(in: twin.input) {
+        case .violation(let violation): throw fail(.protocolViolation(violation.name))
+        case .incomplete(let size):
+            guard twin.input.ensure(capacity: size) else {
+                preconditionFailure("the framing admits no message beyond the buffer's limit")
+            }
+            return nil
+        case .message(let header, let size):
+            _ = twin.input.takeDescriptors(inNext: size)
+            let payload = takePayload(size, from: twin.input)
+            guard header.answers(request) else {
+                throw fail(.protocolViolation("reply-to-nothing"))
+            }
+            if case .reply(.some) = header.kind { throw .refused }
+            return payload
+        }
     }
 
     private func answer(to request: MessageHeader) throws(DMAFault) -> [UInt8] {
@@ -101,7 +173,7 @@ extension Connection: MessageMemory {
     /// Looks at the messages that are complete: an answer ends the waiting, a command waits.
     private func takeFrames(until request: MessageHeader) throws(DMAFault) -> [UInt8]? {
         while true {
-            switch nextFrame() {
+            switch nextFrame(in: input) {
             case .violation(let violation): throw fail(.protocolViolation(violation.name))
             case .incomplete(let size):
                 guard input.ensure(capacity: size) else {
@@ -110,7 +182,7 @@ extension Connection: MessageMemory {
                 return nil
             case .message(let header, let size):
                 let descriptors = input.takeDescriptors(inNext: size)
-                let payload = takePayload(size)
+                let payload = takePayload(size, from: input)
                 guard header.isReply else {
                     try keep(DeferredCommand(header, payload, descriptors))
                     continue
@@ -132,7 +204,7 @@ extension Connection: MessageMemory {
     }
 
     /// The payload of the message at the front, which is then gone.
-    func takePayload(_ size: Int) -> [UInt8] {
+    func takePayload(_ size: Int, from input: ReceiveBuffer) -> [UInt8] {
         let payload = input.withUnread { unread in
             (MessageHeader.encodedSize..<size).map {
                 unread.littleEndian(at: $0, as: UInt8.self)

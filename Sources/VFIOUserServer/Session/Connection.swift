@@ -82,7 +82,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
                 if let reason = endReason { return finish(reason) }
                 continue
             }
-            switch nextFrame() {
+            switch nextFrame(in: input) {
             case .message(let header, let size):
                 handle(header, size)
                 if let reason = endReason { return finish(reason) }
@@ -112,7 +112,8 @@ final class Connection<Model: DeviceModel>: LoopSource {
     private func handle(_ header: MessageHeader, _ size: Int) {
         var descriptors = input.takeDescriptors(inNext: size)
         guard asking == nil else {
-            return handleAsking(DeferredCommand(header, takePayload(size), descriptors))
+            return handleAsking(
+                DeferredCommand(header, takePayload(size, from: input), descriptors))
         }
         input.withUnread { unread in
             let payload = unread.extracting(MessageHeader.encodedSize..<size)
@@ -151,10 +152,15 @@ final class Connection<Model: DeviceModel>: LoopSource {
         asking = Asking(
             mostBytes: most,
             patienceNanoseconds: UInt64(limits.answerMilliseconds) * 1_000_000)
+        if agreement.server.twinSocket != nil {
+            do throws(HostError) {
+                asking?.twin = try TwinSocket(limits: wire)
+            } catch { asking?.failure = .socketError(error.errno) }
+        }
         session.device.memory.messages = self
     }
 
-    func nextFrame() -> NextFrame {
+    func nextFrame(in input: ReceiveBuffer) -> NextFrame {
         input.withUnread { unread in
             switch Framing.next(in: unread, limits: wire) {
             case .message(let header, let payload):
@@ -168,7 +174,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
     /// Sends what waits. Returns why the connection ends, if it does.
     func flush() -> DisconnectReason? {
         while output.unsent > 0 {
-            switch output.withUnsent({ stream.send($0, blocking: false) }) {
+            switch sendUnsent() {
             case .bytes(let count): output.remove(count)
             case .interrupted: continue
             case .wouldBlock:
@@ -180,6 +186,19 @@ final class Connection<Model: DeviceModel>: LoopSource {
         }
         isWaitingToSend = false
         return nil
+    }
+
+    /// The answer to VERSION, which is the first of all, takes the client's end of a second socket
+    /// with it.
+    private func sendUnsent() -> UnixStream.Sent {
+        guard let twin = asking?.twin, let passed = twin.clientsEnd?.raw else {
+            return output.withUnsent { stream.send($0, blocking: false) }
+        }
+        let sent = output.withUnsent {
+            stream.send($0, descriptors: [passed], blocking: false)
+        }
+        if case .bytes = sent { twin.clientsEnd = nil }
+        return sent
     }
 
     /// Replies to what came before the end are the client's due, as far as it takes them at once.

@@ -17,6 +17,7 @@ extension Session {
         own.maxDataTransferSize = UInt64(limits.transferBytes)
         own.maxDMAMaps = UInt64(limits.regionsPerClient)
         own.writeMultiple = true
+        if limits.asksForMemory { own.twinSocket = .init(supported: true, fdIndex: 0) }
         switch VersionNegotiation(own: own, limits: wire).answer(payload) {
         case .agreed(let agreement, let reply):
             self.agreement = agreement

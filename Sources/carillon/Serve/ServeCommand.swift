@@ -54,7 +54,11 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Keep the last N interrupt decisions for the report.")
     var trace = 0
 
-    @Flag(help: "Reach memory that a client does not share by messages: slow, and no file needed.")
+    @Flag(
+        help: """
+            Reach memory that a client does not share by messages: slow, and a register that QEMU \
+            reads meanwhile stalls it.
+            """)
     var dmaByMessage = false
 
     @OptionGroup(title: "Options of interrupt-tester")

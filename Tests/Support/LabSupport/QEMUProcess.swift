@@ -5,8 +5,8 @@ package final class QEMUProcess: Sendable {
     /// Starts QEMU's q35 machine.
     ///
     /// The machine's RAM is shared memory, because a vfio-user server that is handed private memory
-    /// reads zeros from it and learns of no error. RAM that no file stands behind is named without a
-    /// descriptor, and reached by messages only.
+    /// reads zeros from it and learns of no error. RAM that no file stands behind is named without
+    /// a descriptor, and reached by messages only.
     ///
     /// - Parameters:
     ///   - sharesMemory: whether a memory file stands behind the machine's RAM.

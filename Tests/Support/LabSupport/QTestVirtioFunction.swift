@@ -32,6 +32,7 @@ package struct QTestVirtioFunction {
     private let buffer: UInt64
     private let entries = 8
     private var requests = 0
+    private var knownNotifyAddress: UInt64?
 
     /// Finds the structures of a function whose BARs are mapped. The driver uses 16 KiB of RAM.
     package init(_ function: QTestPCIFunction, memory: UInt64 = 0x20_0000) throws(LabError) {
@@ -88,8 +89,16 @@ package struct QTestVirtioFunction {
         try qtest.writew(ring + 0x1004 + UInt64(2 * slot), UInt16(slot))
         requests += 1
         try qtest.writew(ring + 0x1002, UInt16(truncatingIfNeeded: requests))
-        let offset = UInt64(try qtest.readw(common + Register.queueNotifyOffset))
-        try qtest.writew(notification + offset * notifyMultiplier, 0)
+        try qtest.writew(try notifyAddress(), 0)
+    }
+
+    /// Where the queue is notified, asked for once: a driver reads no register to notify.
+    private mutating func notifyAddress() throws(LabError) -> UInt64 {
+        if let knownNotifyAddress { return knownNotifyAddress }
+        let offset = UInt64(try function.qtest.readw(common + Register.queueNotifyOffset))
+        let address = notification + offset * notifyMultiplier
+        knownNotifyAddress = address
+        return address
     }
 
     /// The number of buffers the device has returned since `start`, modulo 65536.

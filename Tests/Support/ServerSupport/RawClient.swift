@@ -30,6 +30,7 @@ public final class RawClient {
     private let stream: UnixStream
     private let input = ReceiveBuffer(capacity: 64 << 10, maximumCapacity: 4 << 20)
     private var nextID: UInt16 = 0
+    private var passed: OwnedDescriptor?
 
     /// Connects; says nothing yet.
     public init(path: String) throws {
@@ -40,6 +41,17 @@ public final class RawClient {
     // A child that some other test starts holds a copy of the socket until its exec; the server
     // must see the end at once all the same.
     deinit { stream.shutdown() }
+
+    private init(adopting descriptor: consuming OwnedDescriptor) throws {
+        stream = try UnixStream(adopting: descriptor)
+        try stream.setReceiveTimeout(milliseconds: 20_000)
+    }
+
+    /// The socket that came as a descriptor of a message, or nil if none did.
+    public func takeTwin() throws -> RawClient? {
+        guard let descriptor = passed.take() else { return nil }
+        return try RawClient(adopting: descriptor)
+    }
 
     /// Ends the connection.
     public func hangUp() { stream.shutdown() }
@@ -119,6 +131,8 @@ public final class RawClient {
                 let payload = input.withUnread { unread in
                     range.map { unread.littleEndian(at: $0, as: UInt8.self) }
                 }
+                var descriptors = input.takeDescriptors(inNext: range.upperBound)
+                if let descriptor = descriptors.takeFirst() { passed = consume descriptor }
                 input.consume(range.upperBound)
                 return Message(header: header, payload: payload)
             case .violation(let violation): throw violation
