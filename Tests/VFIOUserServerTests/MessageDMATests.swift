@@ -176,6 +176,31 @@ extension Serving {
             #expect(try next.isServed())
         }
 
+        /// The device asks from its timer, and nothing but the answer wakes the connection.
+        @Test(.rule("VU-47")) func commandsThatCrossATimersAccessAreHandled() async throws {
+            let machine = try await Machine()
+            try machine.write(.bar(0), 48, 0, 4)
+            let asked = try machine.nextCommand()
+            for offset in [UInt64(0), 4] {
+                try machine.client.send(
+                    machine.client.command(.regionRead) {
+                        RegionAccess(region: .config, range: offset..<offset + 4).encode(into: &$0)
+                    })
+            }
+            try machine.answer(asked, asked.payload + Self.bytes)
+            let answers = try (0..<2).map { _ in try #require(try machine.client.next()) }
+            #expect(answers.map { $0.payload.first } == [0, 4])
+            #expect(try machine.loaded() == Self.value)
+        }
+
+        @Test(.rule("VU-48")) func aClientThatDoesNotAnswerATimersAccessIsLetGo() async throws {
+            let machine = try await Machine(milliseconds: 50)
+            try machine.write(.bar(0), 48, 0, 4)
+            _ = try machine.nextCommand()
+            #expect(try machine.server.events.disconnect(of: "device") == .dmaNotAnswered)
+            #expect(try await machine.faults() == 1)
+        }
+
         /// The client's end of the second socket comes with the answer to VERSION.
         @Test(.rule("VU-49"), arguments: [true, false])
         func overATwinSocketNothingCrosses(answers: Bool) async throws {

@@ -78,6 +78,12 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
         }
         try loop.add(connection)
         self.connection = connection
+        if placement.limits.asksForMemory {
+            device.resumeClient = { [weak connection, unowned loop] in
+                guard let connection, connection.needsTurn else { return }
+                loop.giveTurn(to: connection)
+            }
+        }
         observe(.connected(device: placement.name, process: process))
     }
 

@@ -24,6 +24,7 @@ final class DeviceTimer<Model: DeviceModel>: LoopSource {
         guard expirations > 0 else { return .idle }
         device.endpoint.expireTimer(expirations)
         device.settle()
+        device.resumeClient?()
         return .worked
     }
 

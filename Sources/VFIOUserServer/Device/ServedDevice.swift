@@ -19,6 +19,8 @@ final class ServedDevice<Model: DeviceModel> {
     let wiring: IRQWiring
     let irqCounts: IRQCounts
     private var recalledResets: UInt64 = 0
+    /// Lets the client's connection go on after the device has worked of its own accord.
+    var resumeClient: (() -> Void)?
     private weak var loop: EventLoop?
     private var timer: DeviceTimer<Model>?
     private var unmaskNotifier: UnmaskNotifier<Model>?
@@ -134,6 +136,7 @@ final class ServedDevice<Model: DeviceModel> {
         recalledResets = endpoint.resets
         memory.removeAll()
         memory.messages = nil
+        resumeClient = nil
         endpoint.bus.interrupts.clearOutbox()
         stopTimer()
     }

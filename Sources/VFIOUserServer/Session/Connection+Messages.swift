@@ -201,6 +201,13 @@ extension Connection: MessageMemory {
             throw fail(.protocolViolation("commands-instead-of-an-answer"))
         }
         asking?.deferred.append(command)
+        hasLeftover = true
+    }
+
+    /// Whether there is work that no descriptor announces: commands that wait, or the end.
+    var needsTurn: Bool {
+        guard let asking else { return false }
+        return !asking.deferred.isEmpty || asking.failure != nil
     }
 
     /// The payload of the message at the front, which is then gone.
@@ -216,6 +223,7 @@ extension Connection: MessageMemory {
 
     private func fail(_ reason: DisconnectReason) -> DMAFault {
         if asking?.failure == nil { asking?.failure = reason }
+        hasLeftover = true
         return .noAnswer
     }
 }

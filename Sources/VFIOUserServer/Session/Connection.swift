@@ -20,7 +20,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
     private let onEnd: (DisconnectReason) -> Void
     private var isWaitingToSend = false
     /// Whether the input may hold complete messages that no turn has looked at yet.
-    private var hasLeftover = false
+    var hasLeftover = false
 
     /// Messages that one turn handles, so that others on the loop are not kept waiting.
     private static var messagesPerTurn: Int { 256 }
@@ -52,6 +52,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
     }
 
     override func turn(waiting: Bool) -> Turn {
+        if asking != nil, let reason = endReason { return finish(reason) }
         if isWaitingToSend {
             guard let reason = flush() else { return isWaitingToSend ? .idle : resume() }
             return finish(reason)

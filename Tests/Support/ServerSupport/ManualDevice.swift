@@ -23,6 +23,8 @@ public struct ManualDevice: DeviceModel, Sendable {
         case load = 32
         /// Records every write; reads the last.
         case scratch = 40
+        /// Does as `load` does, a moment later and of the device's own accord.
+        case loadLater = 48
     }
 
     /// The function that the test asked for.
@@ -88,10 +90,20 @@ public struct ManualDevice: DeviceModel, Sendable {
         case .address: address = value
         case .load: loaded = load(on: &bus)
         case .scratch: widths = widths << 4 | UInt64(access.width.bytes)
+        case .loadLater: bus.setTimer(nanoseconds: 1_000_000)
         case .assert, .deassert, .reserve, .release:
             guard let vector = VectorIndex(Int(value)) else { return }
             act(register, vector, on: &bus)
         }
+    }
+
+    /// It has a timer for `loadLater`.
+    public let usesTimer = true
+
+    /// Loads, once.
+    public mutating func timerExpired(_ expirations: UInt64, on bus: inout DeviceBus) {
+        bus.setTimer(nanoseconds: nil)
+        loaded = load(on: &bus)
     }
 
     /// Ends the line's cause, and gives up what it leased on request.
