@@ -11,6 +11,9 @@ import Testing
         ["serve", "virtio-rng", "--socket", "x", "--refuse", "1000001"],
         ["serve", "virtio-rng", "--socket", "x", "--trace", "-3"],
         ["serve", "virtio-rng", "--socket", "x", "--log-level", "loud"],
+        ["serve", "virtio-rng", "--socket", "x", "--msi", "4"],
+        ["serve", "interrupt-tester", "--socket", "x", "--msi", "3"],
+        ["serve", "interrupt-tester", "--socket", "x", "--msix", "2049"],
         ["qemu-args"], ["qemu-args", "--socket", ""],
         ["qemu-args", "--socket", "x", "--memory", "lots"], ["try", "harder"], ["doctor", "--who"],
     ])
@@ -29,6 +32,13 @@ import Testing
         let own = try CarillonProgram.run(["help", command])
         #expect(own.status == 0)
         #expect(own.output.contains("USAGE: carillon \(command)"))
+    }
+
+    @Test func aTesterThatTheParentCannotBackIsNotServed() throws {
+        let outcome = try CarillonProgram.run(
+            ["serve", "interrupt-tester", "--socket", "x", "--msix", "9", "--vectors", "4"])
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains("VECTOR-EXHAUSTED"))
     }
 
     @Test func doctorFindsWhatServingNeeds() throws {
