@@ -1,3 +1,4 @@
+import Glibc
 import LinuxKernel
 import Testing
 
@@ -27,6 +28,20 @@ extension KernelObjects {
             timer.set(nanoseconds: 0)
             #expect(timer.drain() == 0)
             #expect(try !isDue(timer, milliseconds: 0))
+        }
+
+        @Test func withoutADescriptorThereIsNoTimer() async {
+            await #expect(processExitsWith: .success) {
+                var held: [CInt] = []
+                while case let copy = dup(0), copy >= 0 { held.append(copy) }
+                var code: String?
+                do throws(HostError) {
+                    let timer = try TimerFD()
+                    timer.set(nanoseconds: 0)
+                } catch { code = error.code.rawValue }
+                for descriptor in held { close(descriptor) }
+                #expect(code == "HOST-TIMER")
+            }
         }
 
         @Test func settingForgetsWhatExpired() throws {

@@ -7,7 +7,7 @@ import VFIOInterface
 import VFIOUserClient
 import VFIOUserServer
 
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ClientTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ClientTests {
     @Test func descriptorsTravelWithTheirOwnRequestBehindPostedWrites() async throws {
         let server = try TestServer()
         try await server.serve(try ManualDevice())

@@ -1,5 +1,4 @@
 import DeviceModels
-import Foundation
 import LinuxKernel
 import MessageSignaledInterrupts
 import Registers
@@ -75,17 +74,6 @@ extension Serving {
             try Self.set(guest, .timerPeriod, 1000)
             let later = try #require(await server.server.report(of: "device")).vectors[0].counts
             #expect(raised == later, "nobody ticks for a client that is gone")
-        }
-
-        @Test(.rule("VU-39")) func aTimerThatCannotBeMadeRefusesTheDevice() async {
-            await #expect(processExitsWith: .success) {
-                let server = try TestServer()
-                let tester = try Self.tester()
-                let held = ExhaustionTests.takeEveryDescriptor()
-                await #expect(throws: (any Error).self) { try await server.serve(tester) }
-                for descriptor in held { close(descriptor) }
-                try await server.serve(tester, as: "later")
-            }
         }
     }
 }
