@@ -144,9 +144,10 @@ let package = Package(
             name: "VFIOUserServerTests",
             dependencies: [
                 "ServerSupport", "VFIOUserServer", "VFIOUserClient", "VFIOUserWire",
-                "VFIOInterface", "DeviceModels", "IRQDomains", "LinuxKernel",
+                "VFIOInterface", "DeviceModels", "IRQDomains", "InterruptTrace", "LinuxKernel",
                 "MessageSignaledInterrupts", "PlatformTypes", "Registers", "TestTraits",
-            ]),
+            ],
+            exclude: ["Conversations"]),
         .testTarget(
             name: "VFIOUserClientTests",
             dependencies: [

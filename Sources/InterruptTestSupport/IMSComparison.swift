@@ -40,10 +40,13 @@ public struct IMSComparison: Sendable {
         if function.hasPASIDError(slot) != (shadow.word(number * 16 + 12) & 4 == 4) {
             return "PASID errors differ"
         }
+        if function.hasMessageError(slot) != (shadow.word(number * 16 + 12) & 16 == 16) {
+            return "message errors differ"
+        }
         let counts = function.counts(slot)
         let books = [
             counts.raised, counts.sent, counts.coalesced, counts.withdrawn, counts.reset,
-            counts.released,
+            counts.released, counts.unreachable,
         ]
         if books.map(Int.init) != shadow.books(number) { return "books differ" }
         guard function.store == .array else { return nil }

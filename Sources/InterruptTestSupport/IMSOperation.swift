@@ -19,6 +19,7 @@ public enum IMSOperation: Hashable, Sendable {
     case reserved(VectorIndex, Bool)
     case bound(VectorIndex, Bool)
     case translate(PASIDTranslation)
+    case failed(VectorIndex)
 
     /// What an operation gave back.
     public struct Outcome: Hashable, Sendable {
@@ -54,6 +55,7 @@ public enum IMSOperation: Hashable, Sendable {
             function.setReserved(slot, held, into: &outcome.sends)
         case .bound(let slot, let bound): function.setBound(slot, bound, into: &outcome.sends)
         case .translate(let translation): function.translation = translation
+        case .failed(let slot): function.messageFailed(slot)
         }
         return outcome
     }

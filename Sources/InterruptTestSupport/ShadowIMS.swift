@@ -16,11 +16,13 @@ public struct ShadowIMS: Sendable {
         case unreadable(Int)
         /// The last unmask found no host PASID.
         case failed(Int)
+        /// A message could not be written.
+        case undelivered(Int)
         case unmasked(Int, under: UInt32)
     }
 
     /// What became of an event.
-    enum Fate { case waiting, sent, coalesced, withdrawn, reset, released }
+    enum Fate { case waiting, sent, coalesced, withdrawn, reset, released, unreachable }
 
     /// Everything that what follows can depend on.
     public struct Key: Hashable, Sendable {
@@ -94,12 +96,13 @@ public struct ShadowIMS: Sendable {
         let wanted = (words[offset] ?? 1) & 0xffff_f008
         return wanted + (hostPASID(slot) == nil ? 1 : 0) + (waiting.contains(slot) ? 2 : 0)
             + (facts.contains(.failed(slot)) ? 4 : 0)
+            + (facts.contains(.undelivered(slot)) ? 16 : 0)
     }
 
-    /// The books of `slot`: raised, sent, coalesced, withdrawn, reset, released.
+    /// The books of `slot`: raised, sent, coalesced, withdrawn, reset, released, unreachable.
     public func books(_ slot: Int) -> [Int] {
         let fates = events.lazy.filter { $0.slot == slot }.map(\.fate)
-        let order: [Fate] = [.sent, .coalesced, .withdrawn, .reset, .released]
+        let order: [Fate] = [.sent, .coalesced, .withdrawn, .reset, .released, .unreachable]
         return [fates.count] + order.map { fate in fates.count { $0 == fate } }
     }
 
@@ -137,6 +140,7 @@ public struct ShadowIMS: Sendable {
         case .bound(let slot, let bound) where slot.index < slots:
             state(.bound(slot.index), bound)
         case .bound: break
+        case .failed(let slot): fail(slot.index)
         case .translate(let next): translation = next
         }
         for slot in waiting.sorted() {
@@ -178,8 +182,16 @@ public struct ShadowIMS: Sendable {
         control(record.control.value, slot)
     }
 
+    private mutating func fail(_ slot: Int) {
+        let last = events.lastIndex { $0.slot == slot && $0.fate == .sent }
+        guard let last else { return }
+        events[last].fate = .unreachable
+        facts.insert(.undelivered(slot))
+    }
+
     private mutating func control(_ value: UInt32, _ slot: Int) {
         words[slot * 16 + 12] = value
+        facts.remove(.undelivered(slot))
         guard value & 1 == 0 else {
             facts = facts.filter { if case .unmasked(slot, _) = $0 { false } else { true } }
             facts.remove(.failed(slot))

@@ -5,6 +5,10 @@ public struct TraceEvent: Hashable, Sendable, CustomStringConvertible {
         case raise, send, pend, coalesce, discard
         case lineSend = "line-send"
         case linePend = "line-pend"
+        case storeSend = "store-send"
+        case storePend = "store-pend"
+        case storeCoalesce = "store-coalesce"
+        case storeDiscard = "store-discard"
         case reserve, refuse, release
         case bind, unbind
         case reset

@@ -54,6 +54,8 @@ public enum DiscardReason: UInt8, Sendable, CaseIterable {
     case noSuchVector
     /// Another of the function's interrupt mechanisms took the event over; it is counted there.
     case handedOver
+    /// Nothing takes a message at the address that the guest wrote.
+    case unreachable
 
     /// The reason's name in traces and reports.
     public var name: String {
@@ -63,6 +65,7 @@ public enum DiscardReason: UInt8, Sendable, CaseIterable {
         case .released: "released"
         case .noSuchVector: "no-such-vector"
         case .handedOver: "handed-over"
+        case .unreachable: "unreachable"
         }
     }
 }

@@ -14,12 +14,16 @@ public struct VectorCounts: Hashable, Sendable {
     public internal(set) var released: UInt64 = 0
     /// Pending events that another of the function's mechanisms took over, and counts itself.
     public internal(set) var handedOver: UInt64 = 0
+    /// Events whose message could not be written, because nothing takes one at its address.
+    public internal(set) var unreachable: UInt64 = 0
 
     /// Nothing has happened.
     public init() {}
 
     /// Events that will never be delivered, by any reason.
-    public var discarded: UInt64 { withdrawn &+ reset &+ released &+ handedOver }
+    public var discarded: UInt64 {
+        withdrawn &+ reset &+ released &+ handedOver &+ unreachable
+    }
 
     /// The law of conservation: raised = sent + coalesced + pending + discarded.
     public func balances(pending: Bool) -> Bool {
@@ -32,6 +36,7 @@ public struct VectorCounts: Hashable, Sendable {
         case .reset: reset &+= 1
         case .released: released &+= 1
         case .handedOver: handedOver &+= 1
+        case .unreachable: unreachable &+= 1
         case .noSuchVector: preconditionFailure("an event without a vector has no counts")
         }
     }

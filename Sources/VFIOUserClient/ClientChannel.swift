@@ -10,6 +10,8 @@ final class ClientChannel {
     private let limits = WireLimits()
     private var output: [UInt8] = []
     private var nextID: UInt16 = 0
+    /// Writes of the device that came between replies, oldest first.
+    var postedWrites: [PostedWrite] = []
 
     init(_ stream: consuming UnixStream, timeoutMilliseconds: Int) {
         self.stream = stream
@@ -73,7 +75,10 @@ final class ClientChannel {
         while true {
             let frame = input.withUnread { Framing.next(in: $0, limits: limits) }
             switch frame {
-            case .message(_, let payload): return payload.upperBound
+            case .message(let header, let payload):
+                guard header.isPostedWrite else { return payload.upperBound }
+                try keepPostedWrite(payload)
+                continue
             case .violation(let violation):
                 throw .malformedReply(request: "\(command)", rule: violation.name)
             case .need(let missing):
@@ -89,6 +94,36 @@ final class ClientChannel {
                 throw .disconnected(request: "\(command)")
             }
         }
+    }
+
+    /// Takes the posted writes that have come, without waiting for more.
+    func receivePostedWrites() throws(ClientError) {
+        while true {
+            let frame = input.withUnread { Framing.next(in: $0, limits: limits) }
+            switch frame {
+            case .message(let header, let payload):
+                guard header.isPostedWrite else {
+                    throw .malformedReply(request: "nothing", rule: "reply-to-nothing")
+                }
+                try keepPostedWrite(payload)
+                continue
+            case .violation(let violation):
+                throw .malformedReply(request: "nothing", rule: violation.name)
+            case .need(let missing): _ = input.ensure(capacity: input.unreadCount + missing)
+            }
+            guard case .bytes = stream.receive(into: input, blocking: false) else { return }
+        }
+    }
+
+    private func keepPostedWrite(_ payload: Range<Int>) throws(ClientError) {
+        let limits = limits
+        do throws(WireViolation) {
+            let write = try input.withUnread { unread throws(WireViolation) in
+                try PostedWrite(parsing: unread.extracting(payload), limits: limits)
+            }
+            postedWrites.append(write)
+        } catch { throw .malformedReply(request: "nothing", rule: error.name) }
+        input.consume(payload.upperBound)
     }
 
     private static func read<Result>(
@@ -109,4 +144,9 @@ final class ClientChannel {
         }
         throw .refused(request: "\(command)", errno: CInt(refusal.rawValue))
     }
+}
+
+extension MessageHeader {
+    /// Whether it begins a write of the device for which it wants no answer.
+    fileprivate var isPostedWrite: Bool { command == .dmaWrite && kind == .command(noReply: true) }
 }

@@ -14,6 +14,8 @@ struct VectorFigures: Codable {
     let released: UInt64
     /// Events that another mechanism took over and counts itself.
     let handedOver: UInt64
+    /// Events of a slot whose message nothing took at its address.
+    let unreachable: UInt64
     /// Further tellings of a cause that the pin's receiver had been told of already.
     let repeated: UInt64
     let obstacles: String
@@ -28,6 +30,7 @@ struct VectorFigures: Codable {
         reset = vector.counts.reset
         released = vector.counts.released
         handedOver = vector.counts.handedOver
+        unreachable = vector.counts.unreachable
         repeated = 0
         obstacles = vector.obstacles.description
     }
@@ -42,6 +45,7 @@ struct VectorFigures: Codable {
         reset = counts.reset
         released = 0
         handedOver = 0
+        unreachable = 0
         repeated = counts.repeated
         obstacles = ""
     }
@@ -54,6 +58,8 @@ struct DeviceFigures: Codable {
     let vectors: [VectorFigures]
     /// The sources that MSI delivers; empty without MSI.
     let messages: [VectorFigures]
+    /// The slots of the interrupt message store; empty without one.
+    let slots: [VectorFigures]
     /// Times that a guest had MSI-X and MSI enabled at once.
     let conflicts: UInt64
     let reserved: Int
@@ -73,6 +79,7 @@ struct DeviceFigures: Codable {
             report.vectors.map { VectorFigures($0) }
             + [VectorFigures(pin: report.pin, isPending: report.isPinPending)]
         messages = report.messages.map { VectorFigures($0) }
+        slots = report.slots.map { VectorFigures($0) }
         conflicts = report.conflicts
         reserved = report.reserved
         refusals = report.refusals

@@ -28,17 +28,34 @@ struct GuestTesterTests {
         #expect(line.field("doubled") == "0")
     }
 
-    @Test(.rules("TEST-2", "TEST-3", "TEST-4", "QEMU-32"), arguments: Lab.locate()?.kernels ?? [])
+    /// The slots of a store carry the messages that the guest's kernel wrote for its vectors, and
+    /// QEMU's bus takes them where its own would go.
+    private static func expectSlots(
+        _ guest: GuestReport, _ served: ServingProgram.Report, kind: Int, count: Int
+    ) throws {
+        try expectExact(guest, "ims", bound: count, each: 2)
+        let bound = guest.all("ims-bound").first
+        #expect(bound?.field("kind") == "\(kind)")
+        #expect(bound?.field("takes") == "1")
+        #expect(bound?.field("address")?.hasPrefix("0xfee") == true)
+        #expect(served.slots.map(\.sent) == Array(repeating: 2, count: count))
+        #expect(served.slots.allSatisfy { $0.raised == 2 && $0.unreachable == 0 })
+    }
+
+    @Test(
+        .rules("TEST-2", "TEST-3", "TEST-4", "TEST-7", "TEST-8", "QEMU-32", "QEMU-40"),
+        arguments: Lab.locate()?.kernels ?? [])
     func `Every mechanism delivers every interrupt once`(kernel: Lab.Kernel) throws {
         let program = try ServingProgram(
-            ["--msix", "16", "--msi", "8"], device: "interrupt-tester")
+            ["--msix", "16", "--msi", "8", "--ims", "12"], device: "interrupt-tester")
         let guest = try Self.boot(
-            program, kernel, tests: ["msix=16", "msi=1", "msi=8", "intx=40", "timer=200"]
+            program, kernel,
+            tests: ["msix=16", "msi=1", "msi=8", "intx=40", "timer=200", "ims=12"]
         ).run()
 
         try #require(guest.isDone, "\(guest.serial)\(guest.diagnostics)\(program.log)")
         #expect(guest["driver"] == "vfio-pci")
-        #expect(guest["tester"] == "vectors=16 messages=8 sources=16")
+        #expect(guest["tester"] == "vectors=16 messages=8 sources=16 slots=12")
         try Self.expectExact(guest, "msix", bound: 16, each: 2)
         try Self.expectExact(guest, "msi", bound: 8, each: 2)
         try Self.expectExact(guest, "intx", bound: 1, each: 40)
@@ -50,23 +67,30 @@ struct GuestTesterTests {
         #expect(served.booksBalance)
         #expect(served.conflicts == 0)
         #expect(served.strayEvents == 0)
+        try Self.expectSlots(guest, served, kind: 1, count: 12)
         #expect(served.messages.map(\.sent).reduce(0, +) == 2 + 16)
         #expect(served.vectors.dropLast().map(\.sent).reduce(0, +) == 32 + 200)
     }
 
     @Test(
-        .scenarios("T-I01", "T-I03"), .rules("INTX-14", "INTX-20", "QEMU-38"),
+        .scenarios("T-I01", "T-I03", "T-S02"),
+        .rules("INTX-14", "INTX-20", "QEMU-38", "QEMU-40", "IMS-19", "TEST-8"),
         arguments: Lab.locate()?.kernels ?? [])
     func `A guest that moves between mechanisms loses and doubles nothing`(
         kernel: Lab.Kernel
     ) throws {
-        let program = try ServingProgram(["--msix", "4", "--msi", "4"], device: "interrupt-tester")
-        let guest = try Self.boot(program, kernel, tests: ["moves=50"]).run()
+        let program = try ServingProgram(
+            ["--msix", "4", "--msi", "4", "--ims", "4", "--ims-in-memory"],
+            device: "interrupt-tester")
+        let guest = try Self.boot(program, kernel, tests: ["moves=50", "ims=4"]).run()
 
         try #require(guest.isDone, "\(guest.serial)\(guest.diagnostics)\(program.log)")
         try Self.expectExact(guest, "moves", bound: 1, each: 150)
         #expect(guest.all("moved").map { $0.field("arrived") } == ["50", "50", "50"])
-        #expect(try program.report().booksBalance)
+        let served = try program.report()
+        try Self.expectSlots(guest, served, kind: 2, count: 4)
+        #expect(served.memoryFaults == 0)
+        #expect(served.booksBalance)
     }
 
     /// All vectors of the largest table. A processor has some 200 to give, so the guest has twelve.

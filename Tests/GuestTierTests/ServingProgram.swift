@@ -13,6 +13,7 @@ final class ServingProgram {
             let pending: Int
             let repeated: Int
             let handedOver: Int
+            let unreachable: Int
         }
 
         let booksBalance: Bool
@@ -22,6 +23,7 @@ final class ServingProgram {
         let strayEvents: Int
         let vectors: [Vector]
         let messages: [Vector]
+        let slots: [Vector]
         let conflicts: Int
 
         /// A vector by its index, or "pin".

@@ -14,6 +14,9 @@ import Testing
         ["serve", "virtio-rng", "--socket", "x", "--msi", "4"],
         ["serve", "interrupt-tester", "--socket", "x", "--msi", "3"],
         ["serve", "interrupt-tester", "--socket", "x", "--msix", "2049"],
+        ["serve", "interrupt-tester", "--socket", "x", "--ims", "2049"],
+        ["serve", "interrupt-tester", "--socket", "x", "--ims-in-memory"],
+        ["serve", "virtio-rng", "--socket", "x", "--ims", "4"],
         ["qemu-args"], ["qemu-args", "--socket", ""],
         ["qemu-args", "--socket", "x", "--memory", "lots"], ["try", "harder"], ["doctor", "--who"],
     ])

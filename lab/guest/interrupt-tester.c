@@ -9,6 +9,8 @@
  *   msi=N     the same with N messages
  *   intx=N    N rounds of fire, arrival, acknowledgement and unmask
  *   timer=N   N ticks of the device's timer, going round over 8 vectors; some may join another
+ *   ims=N     N slots of the message store, each with the message that the kernel wrote for the
+ *             vector of that number; the slots are in BAR 4 or in memory, as the device says
  *   moves=N   N times round from the pin to MSI to MSI-X, with an event under way at each move
  *
  * Says what it saw in lines "CARILLON key value"; exit status 0 only if everything arrived exactly
@@ -29,6 +31,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,13 +40,16 @@ enum {
     MOST_VECTORS = 2048,
     TIMEOUT_MS = 20000,
     IDENTIFICATION = 0x000, VECTORS = 0x008, MESSAGES = 0x00c, SOURCES = 0x010, MECHANISM = 0x014,
+    SLOTS = 0x018, STORE = 0x01c,
     FIRE = 0x020, ACKNOWLEDGE = 0x024, RANGE_FIRST = 0x030, RANGE_COUNT = 0x034, COMMAND = 0x038,
     TIMER_PERIOD = 0x040, TIMER_COUNT = 0x044, TIMER_CONTROL = 0x048, TIMER_TICKS = 0x04c, SELECT = 0x060,
     SOURCE_STATE = 0x064, RAISED = 0x068, SENT = 0x070, COALESCED = 0x078, DISCARDED = 0x080,
-    HANDED_OVER = 0x088, CAUSES = 0x100,
+    HANDED_OVER = 0x088, RECORDS = 0x0a0, RECORDS_UPPER = 0x0a4, DOORBELL = 0x0a8, CAUSES = 0x100,
+    SLOT_BYTES = 16, RECORD_BYTES = 24, RECORDS_IOVA = 0x100000,
 };
+static const uint32_t SLOT = 1u << 31;
 
-static int device;
+static int container, device;
 static off_t registers;
 static int events[MOST_VECTORS];
 static unsigned long arrived[MOST_VECTORS];
@@ -90,7 +96,7 @@ static double seconds(void)
 
 static void open_device(const char *group_path, const char *address)
 {
-    int container = open("/dev/vfio/vfio", O_RDWR);
+    container = open("/dev/vfio/vfio", O_RDWR);
     int group = open(group_path, O_RDWR);
     if (container < 0 || group < 0)
         fail("open container and group");
@@ -284,6 +290,79 @@ static void test_timer(uint32_t ticks)
     bind(VFIO_PCI_MSIX_IRQ_INDEX, 0);
 }
 
+static off_t region_offset(uint32_t index)
+{
+    struct vfio_region_info region = {.argsz = sizeof region, .index = index};
+    if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &region))
+        fail("region info");
+    return (off_t)region.offset;
+}
+
+/* Memory that the device reaches at RECORDS_IOVA. */
+static volatile uint32_t *lend_memory(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        fail("memory");
+    struct vfio_iommu_type1_dma_map map = {
+        .argsz = sizeof map,
+        .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+        .vaddr = (uintptr_t)memory,
+        .iova = RECORDS_IOVA,
+        .size = bytes,
+    };
+    if (ioctl(container, VFIO_IOMMU_MAP_DMA, &map))
+        fail("lend memory");
+    return memory;
+}
+
+/* An interrupt through a slot: the kernel's own message for a vector, sent by the store. */
+static void test_slots(uint32_t count)
+{
+    enum { TABLE_BYTES = 0x8000, RECORDS_BYTES = 0x10000 };
+    uint32_t store = get(STORE);
+    bool in_memory = (store & 3) == 2;
+    off_t slots = in_memory ? 0 : region_offset(VFIO_PCI_BAR4_REGION_INDEX);
+    volatile uint32_t *records = in_memory ? lend_memory(RECORDS_BYTES) : NULL;
+    volatile uint32_t *table = mmap(NULL, TABLE_BYTES, PROT_READ, MAP_SHARED, device,
+        region_offset(VFIO_PCI_BAR2_REGION_INDEX));
+    if (table == MAP_FAILED)
+        fail("map the table");
+    forget();
+    double started = seconds();
+    bind(VFIO_PCI_MSIX_IRQ_INDEX, count);
+    set(RECORDS, RECORDS_IOVA);
+    set(RECORDS_UPPER, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        volatile uint32_t *entry = table + 4 * i;
+        uint32_t words[4] = {entry[0], entry[1], entry[2], htole32(0)};
+        if (in_memory) {
+            volatile uint32_t *record = records + RECORD_BYTES / 4 * i;
+            record[1] = words[3];
+            for (int word = 0; word < 3; word++)
+                record[2 + word] = words[word];
+            set(DOORBELL, i);
+        } else if (pwrite(device, words, sizeof words, slots + SLOT_BYTES * i) != sizeof words)
+            fail("slot write");
+    }
+    say("ims-bound count=%u kind=%u takes=%u address=0x%08x", count, store & 3, store >> 2 & 1,
+        le32toh(table[0]));
+    set(RANGE_FIRST, SLOT);
+    set(RANGE_COUNT, count);
+    set(COMMAND, 1);
+    set(COMMAND, 2);
+    for (uint32_t i = 0; i < count; i++)
+        if (!arrived[i])
+            wait_for((int)i);
+    for (uint32_t i = 0; i < count; i++) {
+        set(FIRE, SLOT | i);
+        set(ACKNOWLEDGE, SLOT | i);
+        wait_for((int)i);
+    }
+    judge("ims", count, 2, started);
+    bind(VFIO_PCI_MSIX_IRQ_INDEX, 0);
+}
+
 /* One event is under way whenever the guest moves; it must arrive once, by the next mechanism. */
 static void test_moves(uint32_t rounds)
 {
@@ -324,8 +403,9 @@ static void show_counters(void)
     static const off_t places[5] = {RAISED, SENT, COALESCED, DISCARDED, HANDED_OVER};
     unsigned long waiting = 0;
     uint32_t sources = get(SOURCES);
-    for (uint32_t source = 0; source < sources; source++) {
-        set(SELECT, source);
+    uint32_t slots = get(SLOTS);
+    for (uint32_t source = 0; source < sources + slots; source++) {
+        set(SELECT, source < sources ? source : SLOT | (source - sources));
         for (int i = 0; i < 5; i++)
             sums[i] += get(places[i]);
         waiting += get(SOURCE_STATE) >> 1 & 1;
@@ -353,7 +433,8 @@ int main(int count, char **words)
             fail("eventfd");
     }
     open_device(words[1], words[2]);
-    say("tester vectors=%u messages=%u sources=%u", get(VECTORS), get(MESSAGES), get(SOURCES));
+    say("tester vectors=%u messages=%u sources=%u slots=%u", get(VECTORS), get(MESSAGES),
+        get(SOURCES), get(SLOTS));
     for (int i = 3; i < count; i++) {
         char *value = strchr(words[i], '=');
         uint32_t number = value ? (uint32_t)strtoul(value + 1, NULL, 10) : 0;
@@ -365,6 +446,8 @@ int main(int count, char **words)
             test_pin(number);
         else if (strncmp(words[i], "timer=", 6) == 0)
             test_timer(number);
+        else if (strncmp(words[i], "ims=", 4) == 0)
+            test_slots(number);
         else if (strncmp(words[i], "moves=", 6) == 0)
             test_moves(number);
         else {

@@ -73,6 +73,23 @@ public struct DeviceBus: ~Copyable {
         } catch { throw note(error) }
     }
 
+    /// States that an event of `slot` of a queue store happened, whose record is at `record`, a
+    /// multiple of 4, and that its cause holds.
+    public mutating func assertSlot(_ slot: VectorIndex, recordAt source: IOVA) {
+        let record = readableRecord(at: source)
+        interrupts.assertSlot(slot, record: record)
+    }
+
+    /// The guest has changed the record of `slot` at `record` and rung the doorbell.
+    public mutating func refreshSlot(_ slot: VectorIndex, recordAt source: IOVA) {
+        let record = readableRecord(at: source)
+        interrupts.withStore { $0.refresh(slot, record: record, into: &$1) }
+    }
+
+    private mutating func readableRecord(at source: IOVA) -> IMSRecord? {
+        do throws(DMAFault) { return try loadIMSRecord(at: source) } catch { return nil }
+    }
+
     /// Reads the record of an interrupt message store's slot at `source`, a multiple of 4; nil if
     /// it stayed in flux.
     public mutating func loadIMSRecord(at source: IOVA) throws(DMAFault) -> IMSRecord? {

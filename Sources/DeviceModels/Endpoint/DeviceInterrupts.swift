@@ -4,14 +4,16 @@ public import InterruptTrace
 public import MessageSignaledInterrupts
 public import PlatformTypes
 
-/// The interrupts of one device: MSI-X, MSI and the pin of its function, and the leases that back
-/// its vectors.
+/// The interrupts of one device: MSI-X, MSI and the pin of its function, its interrupt message
+/// store if it has one, and the leases that back vectors and slots.
 ///
 /// A device states causes; what must go out collects in an outbox that the owner empties after the
 /// device has returned, so that no model ever calls outwards.
 public struct DeviceInterrupts: ~Copyable {
     /// Every mechanism of the function.
     public private(set) var function: FunctionInterrupts
+    /// The interrupt message store, if the device has one.
+    public internal(set) var store: IMSFunction?
     /// The MSI-X function; one without vectors if the device has none.
     public var msix: MSIXFunction { function.msix }
     /// The MSI function; one without messages if the device has none.
@@ -26,23 +28,28 @@ public struct DeviceInterrupts: ~Copyable {
     public var trace: TraceRing?
 
     /// What must go out once the device has returned.
-    package private(set) var outbox = InterruptOutbox()
+    package internal(set) var outbox = InterruptOutbox()
 
+    /// Those of the vectors, and those of the slots behind them.
     private var leases: UniqueArray<VectorLease?>
+    private let vectorCount: Int
     private let pool: VectorPool
     private let holder: String
 
     /// A lease backs the vector of its index in the table, and the message of the same number:
     /// only one of the two is ever in force.
     package init(
-        _ function: FunctionInterrupts, pool: VectorPool, holder: String,
+        _ function: FunctionInterrupts, store: IMSFunction?, pool: VectorPool, holder: String,
         admission: VectorAdmission
     ) throws(VectorRefusal) {
         self.function = function
+        self.store = store
         self.pool = pool
         self.holder = holder
         let vectors = max(function.msix.tableSize, function.msi.messageCount)
-        leases = UniqueArray(minimumCapacity: vectors)
+        let slots = store?.slotCount ?? 0
+        vectorCount = vectors
+        leases = UniqueArray(minimumCapacity: vectors + slots)
         outbox.sends.reserveCapacity(function.sourceCount)
         for _ in 0..<vectors {
             let lease: VectorLease?
@@ -51,6 +58,12 @@ public struct DeviceInterrupts: ~Copyable {
             case .onRequest: lease = nil
             }
             leases.append(lease)
+        }
+        for slot in 0..<slots {
+            leases.append(try pool.reserve(for: holder))
+            if let slot = VectorIndex(slot) {
+                self.store?.setReserved(slot, true, into: &outbox.storeSends)
+            }
         }
         guard case .atCreation = admission else { return }
         for index in 0..<vectors {
@@ -96,7 +109,7 @@ public struct DeviceInterrupts: ~Copyable {
     ///
     /// Returns whether a lease is held now. A vector that has one keeps it.
     public mutating func reserve(_ vector: VectorIndex) -> Bool {
-        guard vector.index < leases.count else { return false }
+        guard vector.index < vectorCount else { return false }
         if isReserved(vector) { return true }
         do throws(VectorRefusal) {
             leases[vector.index] = try pool.reserve(for: holder)
@@ -121,21 +134,18 @@ public struct DeviceInterrupts: ~Copyable {
 
     /// Whether a lease is held for `vector`.
     public func isReserved(_ vector: VectorIndex) -> Bool {
-        guard vector.index < leases.count else { return false }
-        switch leases[vector.index] {
-        case .some: return true
-        case .none: return false
+        vector.index < vectorCount && isLeased(vector.index)
+    }
+
+    private func isLeased(_ place: Int) -> Bool {
+        switch leases[place] {
+        case .some: true
+        case .none: false
         }
     }
 
-    /// Vectors that hold a lease.
-    public var reservedCount: Int {
-        var count = 0
-        for index in 0..<leases.count {
-            if let vector = VectorIndex(index), isReserved(vector) { count += 1 }
-        }
-        return count
-    }
+    /// Vectors and slots that hold a lease.
+    public var reservedCount: Int { (0..<leases.count).count { isLeased($0) } }
 
     /// Records an event of the device's own if somebody traces.
     public mutating func record(
@@ -175,6 +185,7 @@ public struct DeviceInterrupts: ~Copyable {
     package mutating func setBusMaster(_ enable: Bool) {
         let before = outbox.sends.count
         function.setBusMaster(enable, into: &outbox)
+        withStore { $0.setBusMaster(enable, into: &$1) }
         recordSettled(since: before)
     }
 
@@ -182,12 +193,14 @@ public struct DeviceInterrupts: ~Copyable {
     package mutating func setPowered(_ isD0: Bool) {
         let before = outbox.sends.count
         function.setPowered(isD0, into: &outbox)
+        withStore { $0.setPowered(isD0, into: &$1) }
         recordSettled(since: before)
     }
 
     /// Resets every mechanism.
     package mutating func reset(keepingCauses: Bool) {
         function.reset(keepingCauses: keepingCauses, into: &outbox)
+        store?.reset(keepingCauses: keepingCauses)
         record(.reset, reason: keepingCauses ? "power" : "function")
     }
 

@@ -16,11 +16,16 @@ public protocol DeviceModel: SendableMetatype {
     /// What decides the level of the interrupt pin.
     var pinSource: FunctionInterrupts.PinSource { get }
 
+    /// The interrupt message store that the device has beside its other mechanisms; nil for none.
+    /// Its slots are leased when the device is created.
+    var messageStore: MessageStoreDescription? { get }
+
     /// The offset in configuration space of a capability through which the guest reaches BARs
     /// (virtio 1.2 §4.1.4.9), or nil if there is none.
     var barWindow: Int? { get }
 
-    /// Reads a register. The MSI-X table and the Pending Bit Array never come here.
+    /// Reads a register. The MSI-X table, the Pending Bit Array and the slots of a
+    /// message store never come here.
     mutating func read(_ access: BARAccess, on bus: inout DeviceBus) -> UInt64
 
     /// Writes a register.
@@ -39,6 +44,9 @@ public protocol DeviceModel: SendableMetatype {
 extension DeviceModel {
     /// The device states its pin apart from its vectors.
     public var pinSource: FunctionInterrupts.PinSource { .device }
+
+    /// The device has no store.
+    public var messageStore: MessageStoreDescription? { nil }
 
     /// The device needs no time.
     public var usesTimer: Bool { false }

@@ -15,6 +15,11 @@ extension PCIEndpoint {
             return bus.interrupts.withMSIX { msix, _ in msix.readTable(at: offset, access.width) }
         case .pending(let offset):
             return bus.interrupts.withMSIX { msix, _ in msix.readPending(at: offset, access.width) }
+        case .slots(let offset):
+            let value = bus.interrupts.withStore { store, _ in
+                store.readSlot(at: offset, access.width)
+            }
+            return value ?? access.width.allOnes
         case .device:
             return model.read(access, on: &bus)
         }
@@ -35,6 +40,10 @@ extension PCIEndpoint {
             }
         case .pending:
             bus.interrupts.withMSIX { msix, _ in msix.writePending() }
+        case .slots(let offset):
+            bus.interrupts.withStore { store, sends in
+                store.writeSlot(at: offset, access.width, value, into: &sends)
+            }
         case .device:
             model.write(value, access, on: &bus)
         }
@@ -44,6 +53,7 @@ extension PCIEndpoint {
         case undecoded
         case table(Int)
         case pending(Int)
+        case slots(Int)
         case device
     }
 
@@ -51,6 +61,9 @@ extension PCIEndpoint {
         guard (0..<6).contains(access.bar), access.offset >= 0,
             access.offset <= barReach[access.bar] - access.width.bytes
         else { return .undecoded }
+        if let bytes = messageStore?.bytes(ofBAR: access.bar), bytes.contains(access.offset) {
+            return .slots(access.offset - bytes.lowerBound)
+        }
         guard let msix = msixPlacement else { return .device }
         if access.bar == msix.table.bar, msix.tableBytes.contains(access.offset) {
             return .table(access.offset - msix.table.offset)

@@ -28,6 +28,7 @@ public final class PCIEndpoint<Model: DeviceModel> {
     /// The function as its author described it.
     public let description: PCIFunctionDescription
     let msixPlacement: MSIXPlacement?
+    let messageStore: MessageStoreDescription?
     private let hasMSI: Bool
     /// Bytes that each BAR answers now: its size while it decodes, otherwise zero.
     private(set) var barReach: [6 of Int] = .init(repeating: 0)
@@ -46,10 +47,12 @@ public final class PCIEndpoint<Model: DeviceModel> {
         config = ConfigSpace(description)
         let placement = description.msixPlacement
         msixPlacement = placement
+        messageStore = model.messageStore
         hasMSI = description.msiLayout != nil
         let interrupts = try DeviceInterrupts(
-            FunctionInterrupts(description, pinSource: model.pinSource), pool: pool,
-            holder: holder, admission: model.admission)
+            FunctionInterrupts(description, pinSource: model.pinSource),
+            store: model.messageStore?.function, pool: pool, holder: holder,
+            admission: model.admission)
         bus = DeviceBus(interrupts: interrupts, memory: memory)
     }
 

@@ -4,6 +4,12 @@ import Registers
 
 /// What the registers do.
 extension InterruptTester {
+    /// What a command is aimed at.
+    private enum Target {
+        case source(VectorIndex)
+        case slot(VectorIndex)
+    }
+
     /// What `TesterRegister.command` can ask for, over the range.
     private enum Command: UInt32 {
         case fire = 1
@@ -42,6 +48,10 @@ extension InterruptTester {
         case .timerPeriod: commands.period = max(value, Self.shortestPeriod)
         case .timerCount: commands.ticksWanted = value
         case .timerControl: control(TimerControl(value), on: &bus)
+        case .records: commands.records = commands.records & ~0xffff_ffff | UInt64(value & ~3)
+        case .recordsUpper:
+            commands.records = UInt64(value) << 32 | commands.records & 0xffff_ffff
+        case .doorbell: ring(value, on: &bus)
         default: break
         }
     }
@@ -61,20 +71,57 @@ extension InterruptTester {
 
     private var isRangeValid: Bool {
         let (end, overflow) = commands.first.addingReportingOverflow(commands.count)
-        return !overflow && commands.count > 0 && end <= UInt32(configuration.sources)
+        return !overflow && commands.count > 0 && target(commands.first) != nil
+            && target(end - 1) != nil && isSlot(commands.first) == isSlot(end - 1)
+    }
+
+    private func isSlot(_ number: UInt32) -> Bool { number & TesterRegister.slotBit != 0 }
+
+    /// What `number` names, or nil if that is nothing.
+    private func target(_ number: UInt32) -> Target? {
+        let index = VectorIndex(number & ~TesterRegister.slotBit)
+        guard let index else { return nil }
+        return isSlot(number)
+            ? (index.index < configuration.slots ? .slot(index) : nil)
+            : (index.index < configuration.sources ? .source(index) : nil)
     }
 
     private mutating func act(_ command: Command, on number: UInt32, _ bus: inout DeviceBus) {
-        guard number < UInt32(configuration.sources), let source = VectorIndex(Int(number)) else {
+        guard let target = target(number) else {
             commands.refused &+= 1
             return
         }
-        switch command {
-        case .fire: fire(source, on: &bus)
-        case .acknowledge: acknowledge(source, on: &bus)
-        case .pulse:
-            fire(source, on: &bus)
-            acknowledge(source, on: &bus)
+        if command != .acknowledge { fire(target, on: &bus) }
+        if command != .fire { acknowledge(target, on: &bus) }
+    }
+
+    private mutating func ring(_ number: UInt32, on bus: inout DeviceBus) {
+        guard configuration.store == .queue,
+            case .slot(let slot)? = target(number | TesterRegister.slotBit)
+        else {
+            commands.refused &+= 1
+            return
+        }
+        bus.refreshSlot(slot, recordAt: record(of: slot))
+    }
+
+    private func record(of slot: VectorIndex) -> IOVA {
+        IOVA(commands.records &+ UInt64(slot.index * IMSRecord.bytes))
+    }
+
+    private mutating func fire(_ target: Target, on bus: inout DeviceBus) {
+        switch target {
+        case .source(let source): fire(source, on: &bus)
+        case .slot(let slot) where configuration.store == .array:
+            bus.interrupts.assertSlot(slot)
+        case .slot(let slot): bus.assertSlot(slot, recordAt: record(of: slot))
+        }
+    }
+
+    private mutating func acknowledge(_ target: Target, on bus: inout DeviceBus) {
+        switch target {
+        case .source(let source): acknowledge(source, on: &bus)
+        case .slot(let slot): bus.interrupts.deassertSlot(slot)
         }
     }
 
@@ -127,12 +174,14 @@ extension InterruptTester {
     func value(of register: TesterRegister, _ bus: borrowing DeviceBus) -> UInt64 {
         switch register {
         case .identification: 0x5453_4554
-        case .version: 1
+        case .version: 2
         case .vectors: UInt64(configuration.vectors)
         case .messages: UInt64(configuration.messages?.messages ?? 0)
         case .sources: UInt64(configuration.sources)
         case .mechanism: mechanism(bus.interrupts.function)
-        case .fire, .acknowledge, .pulse, .command: 0
+        case .slots: UInt64(configuration.slots)
+        case .store: store(bus.interrupts.store)
+        case .fire, .acknowledge, .pulse, .command, .doorbell: 0
         case .rangeFirst: UInt64(commands.first)
         case .rangeCount: UInt64(commands.count)
         case .select: UInt64(commands.selected)
@@ -141,8 +190,12 @@ extension InterruptTester {
         case .timerControl: UInt64(commands.timer.value)
         case .timerTicks: UInt64(commands.ticks)
         case .refused: UInt64(commands.refused)
+        case .records: commands.records & 0xffff_ffff
+        case .recordsUpper: commands.records >> 32
         case .sourceState, .raised, .sent, .coalesced, .discarded, .handedOver:
-            counter(register, bus.interrupts.function)
+            isSlot(commands.selected)
+                ? slotCounter(register, bus.interrupts.store)
+                : counter(register, bus.interrupts.function)
         }
     }
 
@@ -168,6 +221,27 @@ extension InterruptTester {
         case .coalesced: return table.coalesced &+ messages.coalesced
         case .discarded: return table.discarded &+ messages.discarded &- moved
         default: return moved
+        }
+    }
+
+    /// Kind, and whether messages of slots can leave now.
+    private func store(_ store: IMSFunction?) -> UInt64 {
+        guard let store else { return 0 }
+        return (store.store == .array ? 1 : 2) | (store.obstacles(0).contains(.unbound) ? 0 : 4)
+    }
+
+    private func slotCounter(_ register: TesterRegister, _ store: IMSFunction?) -> UInt64 {
+        guard let store, case .slot(let slot)? = target(commands.selected) else { return 0 }
+        let counts = store.counts(slot)
+        switch register {
+        case .sourceState:
+            return (store.causeHolds(slot) ? 1 : 0) | (store.isPending(slot) ? 2 : 0)
+                | (store.hasPASIDError(slot) ? 4 : 0) | (store.hasMessageError(slot) ? 8 : 0)
+        case .raised: return counts.raised
+        case .sent: return counts.sent
+        case .coalesced: return counts.coalesced
+        case .discarded: return counts.discarded
+        default: return 0
         }
     }
 

@@ -17,25 +17,32 @@ public struct InterruptTester: DeviceModel, Sendable {
         public var messages: MSILayout?
         /// Whether it has an interrupt pin.
         public var hasPin: Bool
+        /// Slots of its interrupt message store, 0...2048; 0 for no store.
+        public var slots: Int
+        /// Where the slots are: in BAR 4, or in guest memory.
+        public var store: IMSFunction.Store
 
         /// A tester with everything that is not said otherwise.
         public init(
             vectors: Int = 2048, messages: MSILayout? = MSILayout(messages: 32),
-            hasPin: Bool = true
+            hasPin: Bool = true, slots: Int = 0, store: IMSFunction.Store = .array
         ) {
             self.vectors = vectors
             self.messages = messages
             self.hasPin = hasPin
+            self.slots = slots
+            self.store = store
         }
 
-        /// How many causes the tester has: one for each vector or message, whichever are more, and
-        /// one if it has the pin alone.
+        /// How many causes the tester has beside its slots: one for each vector or message,
+        /// whichever are more, and one if it has the pin alone.
         public var sources: Int { max(vectors, messages?.messages ?? 0, hasPin ? 1 : 0) }
     }
 
-    /// The function: registers in BAR 0, table and Pending Bit Array in BAR 2.
+    /// The function: registers in BAR 0, table and Pending Bit Array in BAR 2, slots in BAR 4.
     public let function: PCIFunctionDescription
-    /// All vectors are leased when it is made: a test must not run out of them in the middle.
+    /// All vectors and slots are leased when it is made: a test must not run out of them in the
+    /// middle.
     public let admission = VectorAdmission.atCreation
     /// It has no window.
     public let barWindow: Int? = nil
@@ -43,6 +50,8 @@ public struct InterruptTester: DeviceModel, Sendable {
     public let pinSource = FunctionInterrupts.PinSource.anyCause
     /// It ticks.
     public let usesTimer = true
+    /// A client's memory knows no PASIDs: a slot that names one cannot be translated.
+    public let messageStore: MessageStoreDescription?
 
     /// What it is.
     public let configuration: Configuration
@@ -59,6 +68,8 @@ public struct InterruptTester: DeviceModel, Sendable {
         var ticks: UInt32 = 0
         var next: UInt32 = 0
         var refused: UInt32 = 0
+        /// Where the records of a queue store begin, a multiple of 4.
+        var records: UInt64 = 0
         /// Whether the one source of a tester without messages holds its cause.
         var holdsPin = false
     }
@@ -66,8 +77,10 @@ public struct InterruptTester: DeviceModel, Sendable {
     /// A tester as `configuration` says.
     ///
     /// - Throws: if there is no such function, for example with more than 2048 vectors.
+    /// - Precondition: `configuration.slots` is in 0...2048.
     public init(_ configuration: Configuration) throws(PCIDescriptionError) {
         self.configuration = configuration
+        messageStore = Self.store(of: configuration)
         var capabilities: [PCICapability] = [.powerManagement(noSoftReset: true), .pciExpress()]
         var bars: [BAR] = [.memory32(0, size: 0x1000)]
         if configuration.vectors != 0 {
@@ -76,6 +89,9 @@ public struct InterruptTester: DeviceModel, Sendable {
                     tableSize: configuration.vectors, tableBAR: 2, tableOffset: 0, pbaBAR: 2,
                     pbaOffset: Self.pendingOffset))
             bars.append(.memory64(2, size: 0x1_0000))
+        }
+        if configuration.slots != 0, configuration.store == .array {
+            bars.append(.memory64(Self.slotBAR, size: 0x8000))
         }
         if let messages = configuration.messages { capabilities.append(.msi(messages)) }
         function = try PCIFunctionDescription(
@@ -86,8 +102,17 @@ public struct InterruptTester: DeviceModel, Sendable {
             capabilities: capabilities)
     }
 
+    private static func store(of configuration: Configuration) -> MessageStoreDescription? {
+        guard configuration.slots != 0, let noPASID = PASID(0) else { return nil }
+        return MessageStoreDescription(
+            slots: configuration.slots,
+            configuration.store == .array ? .array(bar: slotBAR, offset: 0) : .queue,
+            translation: PASIDTranslation(defaultPASID: noPASID))
+    }
+
     /// Behind the largest table.
     private static let pendingOffset = 0x8000
+    private static let slotBAR = 4
 
     // MARK: The device
 

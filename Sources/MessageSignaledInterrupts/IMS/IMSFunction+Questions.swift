@@ -15,6 +15,11 @@ extension IMSFunction {
         slot.index < slots.count && slots[slot.index].hasPASIDError
     }
 
+    /// Whether a message could not be written since Slot Control was.
+    public func hasMessageError(_ slot: VectorIndex) -> Bool {
+        slot.index < slots.count && slots[slot.index].hasMessageError
+    }
+
     /// The host PASID of `slot` since its last unmask, or nil while it is masked.
     public func hostPASID(_ slot: VectorIndex) -> PASID? {
         slot.index < slots.count ? slots[slot.index].hostPASID : nil

@@ -65,6 +65,7 @@ public struct IMSFunction: Hashable, Sendable {
         /// The host PASID since the slot was unmasked.
         var hostPASID: PASID?
         var hasPASIDError = false
+        var hasMessageError = false
         var obstacles: Obstacles = [.vectorMask, .unreserved, .unbound]
         var causeHolds = false
     }
@@ -205,6 +206,15 @@ public struct IMSFunction: Hashable, Sendable {
         settle(slot.index, into: &sends)
     }
 
+    /// The last message of `slot` could not be written, because nothing takes one at its address:
+    /// it counts as `unreachable`, and not as sent (rule IMS-22). Without effect if none was sent.
+    public mutating func messageFailed(_ slot: VectorIndex) {
+        guard counts(slot).sent > 0 else { return }
+        slots[slot.index].counts.sent &-= 1
+        slots[slot.index].counts.discard(.unreachable)
+        slots[slot.index].hasMessageError = true
+    }
+
     // MARK: Transitions
 
     private mutating func raise(_ slot: VectorIndex) -> IMSDelivery {
@@ -264,6 +274,7 @@ public struct IMSFunction: Hashable, Sendable {
     private mutating func setControl(_ control: IMSControl, of index: Int) {
         let wasMasked = slots[index].obstacles.contains(.vectorMask)
         slots[index].control = control
+        slots[index].hasMessageError = false
         if control.isMasked {
             slots[index].hostPASID = nil
             slots[index].staged = nil
@@ -308,6 +319,7 @@ public struct IMSFunction: Hashable, Sendable {
         case 2: return slot.message.data
         default:
             return slot.control.value | (pending[index] ? 2 : 0) | (slot.hasPASIDError ? 4 : 0)
+                | (slot.hasMessageError ? 16 : 0)
         }
     }
 

@@ -27,7 +27,8 @@ public enum IMSSlotRegisters {
                 RegisterField("Pending", 1...1, .readOnly, "ims"),
                 RegisterField("PASID Error", 2...2, .readOnly, "ims"),
                 RegisterField("PASID Enable", 3...3, .readWrite, "ims"),
-                RegisterField("Reserved", 4...11, .reservedZero, "ims"),
+                RegisterField("Message Error", 4...4, .readOnly, "ims"),
+                RegisterField("Reserved", 5...11, .reservedZero, "ims"),
                 RegisterField("PASID", 12...31, .readWrite, "ims"),
             ]),
     ]

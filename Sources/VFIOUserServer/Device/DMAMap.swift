@@ -22,6 +22,8 @@ package final class DMAMap: GuestMemory {
     package private(set) var isTruncated = false
     /// By which memory without a descriptor is reached, if it may be.
     package weak var messages: (any MessageMemory)?
+    /// By which interrupt messages leave that are not for mapped memory, if they may.
+    package weak var posted: (any PostedWrites)?
 
     private var regions: [DMARegion] = []
     private let limit: Int
@@ -159,6 +161,19 @@ package final class DMAMap: GuestMemory {
             return try messages.write(bytes, at: piece.address)
         }
         try verify(memory.storeRelease16(value, at: piece.offset))
+    }
+
+    /// Writes an interrupt message: into memory if some is mapped at its address, and otherwise
+    /// onto the client's bus, where interrupt controllers have their addresses.
+    package func post(_ message: MSIMessage) throws(DMAFault) {
+        let target = IOVA(message.address)
+        guard region(containing: target)?.memory != nil else {
+            guard let posted else { throw .unmapped }
+            return try posted.post(message.data, at: message.address)
+        }
+        let piece = try place(target, 0, 4, .write)
+        guard piece.count == 4, let memory = piece.memory else { throw .misaligned }
+        try verify(memory.storeRelease32(message.data, at: piece.offset))
     }
 
     package func fullFence() { MappedMemory.fullFence() }

@@ -78,7 +78,7 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
         }
         try loop.add(connection)
         self.connection = connection
-        if placement.limits.asksForMemory {
+        if placement.limits.asksForMemory || device.endpoint.bus.interrupts.store != nil {
             device.resumeClient = { [weak connection, unowned loop] in
                 guard let connection, connection.needsTurn else { return }
                 loop.giveTurn(to: connection)

@@ -7,9 +7,9 @@ import PlatformTypes
 
 /// What became of a device's interrupts, vector by vector, at one moment.
 public struct DeviceReport: Sendable {
-    /// One vector of the table, or one source of MSI.
+    /// One vector of the table, one source of MSI, or one slot of the message store.
     public struct Vector: Sendable {
-        /// Its index in the table, or its number as a source.
+        /// Its index in the table, its number as a source, or its slot.
         public let index: Int
         /// What happened to its events.
         public let counts: VectorCounts
@@ -25,11 +25,13 @@ public struct DeviceReport: Sendable {
     public let vectors: [Vector]
     /// The sources that MSI would deliver, in order; empty without MSI.
     public let messages: [Vector]
+    /// The slots of its interrupt message store, in order; empty without one.
+    public let slots: [Vector]
     /// What happened to the causes of its pin.
     public let pin: INTxFunction.Counts
     /// Whether a cause of the pin waits to be told.
     public let isPinPending: Bool
-    /// Vectors that hold a lease.
+    /// Vectors and slots that hold a lease.
     public let reserved: Int
     /// Reservations that the parent refused.
     public let refusals: UInt64
@@ -69,21 +71,35 @@ public struct DeviceReport: Sendable {
                 index: index, counts: msi.counts(source), isPending: msi.isPending(source),
                 obstacles: msi.obstacles(source))
         }
+        let store = endpoint.bus.interrupts.store
+        slots = Self.slots(of: store)
         pin = endpoint.bus.interrupts.pin.counts
         isPinPending = endpoint.bus.interrupts.pin.isPending
         reserved = endpoint.bus.interrupts.reservedCount
         refusals = endpoint.bus.interrupts.refusals
         lastRefusal = endpoint.bus.interrupts.lastRefusal?.description
         conflicts = endpoint.bus.interrupts.function.conflicts
-        strayEvents = msix.strayEvents &+ msi.strayEvents
+        strayEvents = msix.strayEvents &+ msi.strayEvents &+ (store?.strayEvents ?? 0)
         memoryFaults = endpoint.bus.memoryFaults
         oddAccesses =
             msix.oddAccesses.table &+ msix.oddAccesses.pending &+ endpoint.oddAccesses.undecoded
+            &+ (store?.oddAccesses ?? 0)
             &+ endpoint.config.oddAccesses.reads &+ endpoint.config.oddAccesses.writes
         resets = endpoint.resets
         recalled = device.wiring.recalled
         trace = endpoint.bus.interrupts.trace?.contents ?? []
         booksBalance =
             msix.booksBalance && msi.booksBalance && endpoint.bus.interrupts.pin.booksBalance
+            && store?.booksBalance ?? true
+    }
+
+    private static func slots(of store: IMSFunction?) -> [Vector] {
+        guard let store else { return [] }
+        return (0..<store.slotCount).compactMap { index in
+            guard let slot = VectorIndex(index) else { return nil }
+            return Vector(
+                index: index, counts: store.counts(slot), isPending: store.isPending(slot),
+                obstacles: store.obstacles(slot))
+        }
     }
 }

@@ -21,6 +21,8 @@ final class ServedDevice<Model: DeviceModel> {
     private var recalledResets: UInt64 = 0
     /// Lets the client's connection go on after the device has worked of its own accord.
     var resumeClient: (() -> Void)?
+    /// Messages of a store on their way out; kept for its storage.
+    private var messages: [IMSSend] = []
     private weak var loop: EventLoop?
     private var timer: DeviceTimer<Model>?
     private var unmaskNotifier: UnmaskNotifier<Model>?
@@ -83,7 +85,22 @@ final class ServedDevice<Model: DeviceModel> {
     private func drainOutbox() {
         wiring.signal(endpoint.bus.interrupts.outbox.sends)
         if endpoint.bus.interrupts.outbox.tellsLine { wiring.signalPin() }
+        endpoint.bus.interrupts.takeStoreSends(into: &messages)
         endpoint.bus.interrupts.clearOutbox()
+        for send in messages { post(send) }
+    }
+
+    private func post(_ send: IMSSend) {
+        do throws(DMAFault) {
+            try memory.post(send.message.message)
+        } catch { endpoint.bus.interrupts.storeMessageFailed(send.slot, error) }
+    }
+
+    /// Says whether messages of a store can leave now; those that waited for that leave at once.
+    func setStoreBound(_ bound: Bool) {
+        guard endpoint.bus.interrupts.store != nil else { return }
+        endpoint.bus.interrupts.setStoreBound(bound)
+        if bound { settle() }
     }
 
     /// Ends unmasking by an eventfd.
@@ -132,10 +149,12 @@ final class ServedDevice<Model: DeviceModel> {
             }
         }
         endpoint.bus.interrupts.setPin(.unbound, true)
+        endpoint.bus.interrupts.setStoreBound(false)
         endpoint.reset()
         recalledResets = endpoint.resets
         memory.removeAll()
         memory.messages = nil
+        memory.posted = nil
         resumeClient = nil
         endpoint.bus.interrupts.clearOutbox()
         stopTimer()

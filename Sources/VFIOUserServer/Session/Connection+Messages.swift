@@ -11,7 +11,6 @@ struct Asking {
     let mostBytes: Int
     /// How long the client has to answer.
     let patienceNanoseconds: UInt64
-    var nextID: UInt16 = 0
     /// The socket for our own commands, if client and server agreed upon one.
     var twin: TwinSocket?
     /// Commands of the client that came while it was asked, oldest first.
@@ -90,10 +89,9 @@ extension Connection: MessageMemory {
     private func ask(
         _ command: Command, _ encode: (inout [UInt8]) -> Void
     ) throws(DMAFault) -> [UInt8] {
-        guard asking?.failure == nil, let id = asking?.nextID else { throw .noAnswer }
-        asking?.nextID &+= 1
+        guard asking != nil, asking?.failure == nil else { throw .noAnswer }
         var header = MessageHeader(
-            id: id, command: command, size: 0, kind: .command(noReply: false))
+            id: takeID(), command: command, size: 0, kind: .command(noReply: false))
         var payload: [UInt8] = []
         encode(&payload)
         header.size = UInt32(MessageHeader.encodedSize + payload.count)
@@ -114,13 +112,7 @@ extension Connection: MessageMemory {
         let deadline = MonotonicClock.nowNanoseconds &+ (asking?.patienceNanoseconds ?? 0)
         var rest = bytes[...]
         while true {
-            if !rest.isEmpty {
-                switch twin.stream.send(Array(rest), blocking: false) {
-                case .bytes(let count): rest = rest.dropFirst(count)
-                case .wouldBlock, .interrupted: break
-                case .failed(let errno): throw fail(reason(of: errno))
-                }
-            }
+            if !rest.isEmpty { try send(&rest, over: twin) }
             if let payload = try takeAnswer(to: request, from: twin) { return payload }
             switch twin.stream.receive(into: twin.input, blocking: true) {
             case .bytes: continue
@@ -204,8 +196,10 @@ extension Connection: MessageMemory {
         hasLeftover = true
     }
 
-    /// Whether there is work that no descriptor announces: commands that wait, or the end.
+    /// Whether there is work that no descriptor announces: posted writes, commands that wait, or
+    /// the end.
     var needsTurn: Bool {
+        if !posted.isEmpty { return true }
         guard let asking else { return false }
         return !asking.deferred.isEmpty || asking.failure != nil
     }
@@ -221,7 +215,22 @@ extension Connection: MessageMemory {
         return payload
     }
 
-    private func fail(_ reason: DisconnectReason) -> DMAFault {
+    /// Sends what the socket takes now.
+    func send(_ rest: inout ArraySlice<UInt8>, over twin: TwinSocket) throws(DMAFault) {
+        switch twin.stream.send(Array(rest), blocking: false) {
+        case .bytes(let count): rest = rest.dropFirst(count)
+        case .wouldBlock, .interrupted: break
+        case .failed(let errno): throw fail(reason(of: errno))
+        }
+    }
+
+    /// The number of our next command.
+    func takeID() -> UInt16 {
+        defer { nextID &+= 1 }
+        return nextID
+    }
+
+    func fail(_ reason: DisconnectReason) -> DMAFault {
         if asking?.failure == nil { asking?.failure = reason }
         hasLeftover = true
         return .noAnswer

@@ -12,11 +12,17 @@ final class Connection<Model: DeviceModel>: LoopSource {
     let stream: UnixStream
     let input: ReceiveBuffer
     var output = OutputQueue()
+    /// Posted writes that follow what is being handled.
+    var posted: [UInt8] = []
+    /// Numbers the commands that are our own.
+    var nextID: UInt16 = 0
+    /// Whether messages of a store wait in their slots, because the client does not read.
+    var holdsStoreBack = false
     /// What is needed to ask the client; nil while the device may not.
     var asking: Asking?
     let wire: WireLimits
-    private let session: Session<Model>
-    private let limits: ClientLimits
+    let session: Session<Model>
+    let limits: ClientLimits
     private let onEnd: (DisconnectReason) -> Void
     private var isWaitingToSend = false
     /// Whether the input may hold complete messages that no turn has looked at yet.
@@ -53,6 +59,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
 
     override func turn(waiting: Bool) -> Turn {
         if asking != nil, let reason = endReason { return finish(reason) }
+        if !posted.isEmpty, let reason = sendPosted() { return finish(reason) }
         if isWaitingToSend {
             guard let reason = flush() else { return isWaitingToSend ? .idle : resume() }
             return finish(reason)
@@ -103,6 +110,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
 
     private func endTurn() -> Turn {
         if let reason = flush() { return finish(reason) }
+        if holdsStoreBack, !isWaitingToSend, let reason = releaseStore() { return finish(reason) }
         return hasLeftover && !isWaitingToSend ? .unfinished : .worked
     }
 
@@ -121,7 +129,8 @@ final class Connection<Model: DeviceModel>: LoopSource {
             session.handle(header, payload, &descriptors, into: &output.bytes)
         }
         input.consume(size)
-        if header.command == .version { beginAsking() }
+        collectPosted()
+        if header.command == .version { beginCommands() }
     }
 
     /// The command's bytes and its replies lie apart from the queues, which an exchange uses.
@@ -131,6 +140,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
             session.handle(command.header, payload, &command.descriptors, into: &replies)
         }
         output.bytes += replies
+        collectPosted()
     }
 
     /// Handles the oldest command that came during an exchange. Returns whether there was one.
@@ -142,12 +152,18 @@ final class Connection<Model: DeviceModel>: LoopSource {
         return true
     }
 
-    /// Once a version is agreed upon, the device may ask a client that answers, if its owner wants
-    /// that (rule VU-45).
-    private func beginAsking() {
-        guard limits.asksForMemory, asking == nil, let agreement = session.agreement,
-            agreement.profile.messageDMA != .never
+    /// Once a version is agreed upon, the device may send commands to a client that takes them:
+    /// messages of its store (rule VU-51), and questions if its owner wants that (rule VU-45).
+    private func beginCommands() {
+        guard let agreement = session.agreement, agreement.profile.messageDMA != .never,
+            session.device.memory.posted == nil
         else { return }
+        if limits.asksForMemory { beginAsking(agreement) }
+        session.device.memory.posted = self
+        session.device.setStoreBound(true)
+    }
+
+    private func beginAsking(_ agreement: VersionAgreement) {
         let most = min(agreement.maxDMAReadSize, agreement.maxDMAWriteSize)
         guard most >= 8 else { return }
         asking = Asking(

@@ -1,3 +1,5 @@
+public import Registers
+
 /// DMA_WRITE from the server: put these bytes into guest memory.
 public struct DMAWriteRequest: Hashable, Sendable {
     /// What is read or written, and how much.
@@ -20,6 +22,16 @@ public struct DMAWriteRequest: Hashable, Sendable {
         precondition(data.count == access.count, "a request holds as many bytes as it says")
         access.encode(into: &output)
         output.append(contentsOf: data)
+    }
+
+    /// Appends the payload of an access of four bytes with a little-endian value.
+    @inlinable
+    public static func encode(
+        _ access: DMAAccess, dword value: UInt32, into output: inout [UInt8]
+    ) {
+        precondition(access.count == 4, "a request holds as many bytes as it says")
+        access.encode(into: &output)
+        output.appendLittleEndian(value)
     }
 }
 

@@ -13,6 +13,7 @@ enum DeviceOffer {
         case .virtioRNG: 2
         case .interruptTester(let tester):
             max(tester.configuration.vectors, tester.configuration.messages?.messages ?? 0)
+                + tester.configuration.slots
         }
     }
 

@@ -88,8 +88,8 @@ struct ServeCommand: AsyncParsableCommand {
         }
         if device != .interruptTester, tester.isGiven {
             throw ValidationError(
-                "--msix, --msi, --msi-32-bit, --msi-no-mask, --msi-extended-data and --no-intx are "
-                    + "options of interrupt-tester.")
+                "--msix, --msi, --msi-32-bit, --msi-no-mask, --msi-extended-data, --no-intx, --ims "
+                    + "and --ims-in-memory are options of interrupt-tester.")
         }
     }
 

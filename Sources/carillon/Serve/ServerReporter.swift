@@ -39,6 +39,7 @@ struct ServerReporter: Sendable {
         let figures = DeviceFigures(report)
         for vector in figures.vectors where vector.raised > 0 { log(vector, as: "vector") }
         for message in figures.messages where message.raised > 0 { log(message, as: "message") }
+        for slot in figures.slots where slot.raised > 0 { log(slot, as: "slot") }
         if !report.booksBalance { logger.critical("the books do not balance") }
         guard writesJSON else { return }
         do { try Output.json(figures) } catch { logger.error("\(error)") }
@@ -52,6 +53,7 @@ struct ServerReporter: Sendable {
                 "sent": "\(figures.sent)", "coalesced": "\(figures.coalesced)",
                 "pending": "\(figures.pending)", "handed-over": "\(figures.handedOver)",
                 "discarded": "\(figures.withdrawn + figures.reset + figures.released)",
+                "unreachable": "\(figures.unreachable)",
             ])
     }
 }

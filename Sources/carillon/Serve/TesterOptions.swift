@@ -22,9 +22,16 @@ struct TesterOptions: ParsableArguments {
     @Flag(help: "No interrupt pin.")
     var noIntx = false
 
+    @Option(help: "Slots of an interrupt message store, 0 to 2048. Default: 0, no store.")
+    var ims: Int?
+
+    @Flag(help: "The store's slots in guest memory, and not in BAR 4.")
+    var imsInMemory = false
+
     /// Whether any of these was given.
     var isGiven: Bool {
         msix != nil || msi != nil || msi32Bit || msiNoMask || msiExtendedData || noIntx
+            || ims != nil || imsInMemory
     }
 
     /// The tester that they describe.
@@ -32,12 +39,20 @@ struct TesterOptions: ParsableArguments {
         let messages = MSILayout(
             messages: msi ?? 32, is64Bit: !msi32Bit, hasMasking: !msiNoMask,
             hasExtendedData: msiExtendedData)
-        return .init(vectors: msix ?? 2048, messages: messages, hasPin: !noIntx)
+        return .init(
+            vectors: msix ?? 2048, messages: messages, hasPin: !noIntx, slots: ims ?? 0,
+            store: imsInMemory ? .queue : .array)
     }
 
     func validate() throws {
         guard (0...2048).contains(msix ?? 0) else {
             throw ValidationError("--msix takes a number from 0 to 2048.")
+        }
+        guard (0...2048).contains(ims ?? 0) else {
+            throw ValidationError("--ims takes a number from 0 to 2048.")
+        }
+        guard !imsInMemory || ims ?? 0 > 0 else {
+            throw ValidationError("--ims-in-memory needs --ims with the number of slots.")
         }
         guard [0, 1, 2, 4, 8, 16, 32].contains(msi ?? 0) else {
             throw ValidationError("--msi takes 0, 1, 2, 4, 8, 16 or 32.")

@@ -45,14 +45,16 @@ struct IMSExhaustiveTests {
         .read(13, .byte),
     ]
 
-    /// 19 operations on one slot of an array, sequences of any length.
-    @Test(.rules("IMS-13", "IMS-14", "IMS-15", "IMS-16"))
+    /// 20 operations on one slot of an array, sequences of any length.
+    @Test(.rules("IMS-13", "IMS-14", "IMS-15", "IMS-16", "IMS-22"))
     func everySequenceOfOneSlotKeepsTheLaws() throws {
         let start = try #require(IMSComparison(.array, slots: 1, translation: Self.translation))
-        let report = SequenceExplorer(Self.host + Self.controls + [.assert(0), .deassert(0)])
-            .everyReachableState(from: start, remembering: \.shadow.key, limit: 60_000) {
-                $1.perform($0)
-            }
+        let report = SequenceExplorer(
+            Self.host + Self.controls + [.assert(0), .deassert(0), .failed(0)]
+        )
+        .everyReachableState(from: start, remembering: \.shadow.key, limit: 60_000) {
+            $1.perform($0)
+        }
         #expect(report.violation == nil, "\(report)")
         #expect(report.states > 1_000)
     }
@@ -64,7 +66,9 @@ struct IMSExhaustiveTests {
         for operation in [IMSOperation.busMaster(true), .reserved(0, true), .bound(0, true)] {
             #expect(start.perform(operation) == nil)
         }
-        let device: [IMSOperation] = [.assert(0), .deassert(0), .reset(keepingCauses: true)]
+        let device: [IMSOperation] = [
+            .assert(0), .deassert(0), .reset(keepingCauses: true), .failed(0),
+        ]
         let report = SequenceExplorer(Self.messages + Array(Self.controls.prefix(3)) + device)
             .everyReachableState(from: start, remembering: \.shadow.key, limit: 60_000) {
                 $1.perform($0)

@@ -61,6 +61,10 @@ final class FuzzServer: Sendable {
 
     static let shared = try? FuzzServer()
 
+    private static let vectors = 8
+    /// Those of vectors and of slots.
+    private static let leases = 12
+
     private struct Departures {
         var count = 0
         var unbalanced = 0
@@ -85,7 +89,7 @@ final class FuzzServer: Sendable {
         let departures = try SharedDepartures()
         self.departures = departures
         path = NSTemporaryDirectory() + "carillon-fuzz-\(getpid())"
-        parent = VectorPool(name: "parent", capacity: 8)
+        parent = VectorPool(name: "parent", capacity: Self.leases)
         event = try EventFD()
         memory = try MemoryFile(name: "fuzz", size: 64 << 10, sealShrink: true)
         server = try VFIOUserServer(.init(loops: 1)) { event in
@@ -101,7 +105,10 @@ final class FuzzServer: Sendable {
     /// The device is placed from the first conversation, on a thread that may wait.
     private func place() throws {
         guard !isPlaced.exchange(true, ordering: .relaxed) else { return }
-        let tester = try InterruptTester(.init(vectors: 8, messages: MSILayout(messages: 4)))
+        let tester = try InterruptTester(
+            .init(
+                vectors: Self.vectors, messages: MSILayout(messages: 4),
+                slots: Self.leases - Self.vectors))
         let placement = DevicePlacement(
             name: "tester", socketPath: path, parent: parent,
             limits: ClientLimits(regionsPerClient: 16, transferBytes: 4096))
@@ -122,7 +129,8 @@ final class FuzzServer: Sendable {
         } catch { return "the server cannot be reached: \(error)" }
         guard wait() else { return "the server has not noticed the end" }
         if departures.counts.withLock({ $0.unbalanced }) > 0 { return "the books do not balance" }
-        return parent.figures.held == 8 ? nil : "\(parent.figures.held) leases are held, not 8"
+        let held = parent.figures.held
+        return held == Self.leases ? nil : "\(held) leases are held, not \(Self.leases)"
     }
 
     private func talk(_ pieces: [Piece]) throws {

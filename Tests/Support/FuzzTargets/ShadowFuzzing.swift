@@ -179,7 +179,7 @@ enum ShadowFuzzing {
         case 8: return .powered(input.flag())
         case 9: return .reset(keepingCauses: input.flag())
         case 10: return input.flag() ? .reserved(slot, input.flag()) : .bound(slot, input.flag())
-        default: return .translate(translation(&input))
+        default: return input.flag() ? .translate(translation(&input)) : .failed(slot)
         }
     }
 }
