@@ -21,7 +21,10 @@ enum Lspci {
     /// Why a test that needs it was skipped.
     static let reason: Comment = "lspci is neither in PATH nor named by CARILLON_LSPCI"
 
-    /// What `lspci -vv` says of the dump, one trimmed line each.
+    /// What later versions of lspci call by another name.
+    private static let renamed = [("IntMsgNum 0", "MSI 00"), ("LnkDisable-", "Disabled-")]
+
+    /// What `lspci -vv` says of the dump, one trimmed line each, in the words of version 3.9.
     static func decode(_ config: ConfigSpace) throws -> [String] {
         let file = FileManager.default.temporaryDirectory
             .appendingPathComponent("carillon-\(UUID().uuidString).lspci")
@@ -37,7 +40,9 @@ enum Lspci {
         let text = try output.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()
         return String(decoding: text, as: UTF8.self).split(separator: "\n").map {
-            $0.trimmingCharacters(in: .whitespaces)
+            renamed.reduce($0.trimmingCharacters(in: .whitespaces)) { line, words in
+                line.replacing(words.0, with: words.1)
+            }
         }
     }
 }
