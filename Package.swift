@@ -72,11 +72,12 @@ let package = Package(
             dependencies: [
                 "VFIOUserServer", "VFIOUserClient", "DeviceModels", "IRQDomains",
                 "MessageSignaledInterrupts", "InterruptTrace", "LinuxKernel", "PlatformTypes",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Registers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ]),
+            ],
+            resources: [.embedInCode("Explain/errors.md")]),
 
         // MARK: Beside
         .target(
@@ -119,7 +120,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "IRQDomainsTests",
-            dependencies: ["InterruptTestSupport", "IRQDomains", "TestTraits"]),
+            dependencies: [
+                "InterruptTestSupport", "IRQDomains", "MessageSignaledInterrupts", "PlatformTypes",
+                "Registers", "TestTraits",
+            ]),
         .testTarget(name: "InterruptTraceTests", dependencies: ["InterruptTrace", "TestTraits"]),
         .testTarget(
             name: "InterruptTestSupportTests",
@@ -138,7 +142,8 @@ let package = Package(
         .testTarget(
             name: "ProgramTests",
             dependencies: [
-                "carillon", "ProgramSupport", "LinuxKernel", "PlatformTypes", "VFIOUserClient",
+                "carillon", "ProgramSupport", "LinuxKernel", "PlatformTypes", "Registers",
+                "VFIOUserClient",
             ]),
         .testTarget(
             name: "VFIOUserServerTests",

@@ -17,6 +17,9 @@ public struct VectorCounts: Hashable, Sendable {
     /// Events whose message could not be written, because nothing takes one at its address.
     public internal(set) var unreachable: UInt64 = 0
 
+    /// Why an event was discarded last.
+    public internal(set) var lastDiscard: DiscardReason?
+
     /// Nothing has happened.
     public init() {}
 
@@ -31,6 +34,7 @@ public struct VectorCounts: Hashable, Sendable {
     }
 
     mutating func discard(_ reason: DiscardReason) {
+        lastDiscard = reason
         switch reason {
         case .withdrawn: withdrawn &+= 1
         case .reset: reset &+= 1

@@ -112,6 +112,25 @@ public final class VFIOUserServer: Sendable {
         }
     }
 
+    /// Agrees with the parent upon another budget of the device called `name`, while no client is
+    /// connected. The size of a vector table does not follow.
+    public func setBudget(
+        of name: String, to budget: VectorBudget
+    ) async throws(BudgetError) {
+        guard let placed = members.withLock({ $0.devices[name] }) else {
+            throw .noSuchDevice(name)
+        }
+        let outcome: Result<Void, BudgetError> = await withCheckedContinuation { answer in
+            let reply = OneReply(answer, otherwise: .failure(.noSuchDevice(name)))
+            placed.loop.post { loop in
+                if let resident = loop.residents[placed.number] {
+                    reply.give(resident.changeBudget(budget))
+                }
+            }
+        }
+        try outcome.get()
+    }
+
     /// Ends every connection, removes every socket, and returns once the loops have ended.
     ///
     /// Call it once; a second call has no effect.
@@ -140,7 +159,8 @@ public final class VFIOUserServer: Sendable {
                 try device.live(on: loop)
                 try loop.add(listener)
                 loop.residents[number] = Resident(
-                    report: { DeviceReport(of: device) }, close: { listener.close() })
+                    report: { DeviceReport(of: device) },
+                    changeBudget: { device.changeBudget(to: $0) }, close: { listener.close() })
             } catch { return .failure(.host(error)) }
             return .success(())
         } catch { return .failure(.vectors(error)) }
@@ -150,6 +170,7 @@ public final class VFIOUserServer: Sendable {
 /// What a loop knows of a device that lives on it.
 struct Resident {
     let report: () -> DeviceReport
+    let changeBudget: (VectorBudget) -> Result<Void, VFIOUserServer.BudgetError>
     let close: () -> Void
 }
 

@@ -11,6 +11,9 @@ struct Carillon: AsyncParsableCommand {
             said no, and 64 when the command line is not understood.
             """,
         version: "0.1.0",
-        subcommands: [TryCommand.self, ServeCommand.self, QEMUArgsCommand.self, DoctorCommand.self]
+        subcommands: [
+            TryCommand.self, ServeCommand.self, StatusCommand.self, InterruptsCommand.self,
+            BudgetCommand.self, ExplainCommand.self, QEMUArgsCommand.self, DoctorCommand.self,
+        ]
     )
 }

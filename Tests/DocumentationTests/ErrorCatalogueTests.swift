@@ -29,6 +29,12 @@ import VFIOInterface
             try Repository.literals(
                 in: "Sources/VFIOUserServer/PlacementError+Description.swift", of: "code")
         },
+        Section(heading: "## A verb was not carried out") {
+            try Repository.literals(
+                in: "Sources/VFIOUserServer/BudgetError.swift", of: "code"
+            )
+            .union(["CONTROL-REQUEST", "CONTROL-DEVICE"])
+        },
         Section(heading: "## A client's request did not succeed") {
             try Repository.literals(in: "Sources/VFIOUserClient/ClientError.swift", of: "code")
         },

@@ -31,22 +31,26 @@ final class ServingProgram {
     }
 
     /// The argument of QEMU's `-device`, with more properties if need be.
-    func device(_ properties: String = #""addr":"4""#) -> String {
-        let socket = #"{"type":"unix","path":"\#(socketPath)"}"#
+    func device(_ properties: String = #""addr":"4""#, number: Int = 0) -> String {
+        let socket = #"{"type":"unix","path":"\#(socketPath(number))"}"#
         return #"{"driver":"vfio-user-pci","socket":\#(socket),\#(properties)}"#
     }
 
     private let directory: TemporaryDirectory
     private let process: ChildProcess
 
-    /// Starts the program and waits until clients can connect.
-    init(_ arguments: [String] = [], device: String = "virtio-rng") throws(LabError) {
-        directory = try TemporaryDirectory()
+    /// Starts the program with so many devices, and waits until clients can connect. With one
+    /// device it ends with its first client.
+    init(
+        _ arguments: [String] = [], device: String = "virtio-rng", devices: Int = 1
+    ) throws(LabError) {
+        let directory = try TemporaryDirectory()
+        let sockets = (0..<devices).flatMap { ["--socket", "\(directory.path)/device-\($0)"] }
+        self.directory = directory
         process = try ChildProcess(
             try ServingProgram.path,
-            ["serve", device, "--socket", "\(directory.path)/device", "--once", "--json"]
-                + arguments)
-        guard process.waitForErrorOutput("listening", timeoutSeconds: 10) else {
+            ["serve", device, "--json"] + sockets + (devices == 1 ? ["--once"] : []) + arguments)
+        guard process.waitForErrorOutput("verbs are answered", timeoutSeconds: 10) else {
             throw LabError(
                 "carillon serve", reason: "it does not listen", diagnostics: process.errorText)
         }
@@ -71,7 +75,20 @@ final class ServingProgram {
     /// What the program logged.
     var log: String { process.errorText }
 
-    private var socketPath: String { "\(directory.path)/device" }
+    /// What a verb says of this program's server.
+    func ask<Document: Decodable>(_ verb: [String], as type: Document.Type) throws -> Document {
+        try Self.run(verb + ["--control", socketPath(0)], as: type)
+    }
+
+    /// What the program answers with `--json`.
+    static func run<Document: Decodable>(
+        _ words: [String], as type: Document.Type
+    ) throws -> Document {
+        let answer = try ChildProcess.run(ServingProgram.path, words + ["--json"])
+        return try JSONDecoder().decode(type, from: Data(answer.utf8))
+    }
+
+    private func socketPath(_ number: Int) -> String { "\(directory.path)/device-\(number)" }
 
     /// The program lies beside the tests.
     private static var path: String {

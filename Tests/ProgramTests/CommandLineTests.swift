@@ -12,6 +12,11 @@ import Testing
         ["serve", "virtio-rng", "--socket", "x", "--trace", "-3"],
         ["serve", "virtio-rng", "--socket", "x", "--log-level", "loud"],
         ["serve", "virtio-rng", "--socket", "x", "--msi", "4"],
+        ["serve", "virtio-rng", "--socket", "x", "--socket", "x"],
+        ["serve", "virtio-rng", "--socket", "x", "--guarantee", "3", "--limit", "2"],
+        ["serve", "virtio-rng", "--socket", "x", "--limit", "-1"],
+        ["status"], ["irqs", "device"], ["budget", "--guarantee", "1"],
+        ["budget", "--control", "x", "--guarantee", "2", "--limit", "1"], ["explain"],
         ["serve", "interrupt-tester", "--socket", "x", "--msi", "3"],
         ["serve", "interrupt-tester", "--socket", "x", "--msix", "2049"],
         ["serve", "interrupt-tester", "--socket", "x", "--ims", "2049"],
@@ -27,7 +32,9 @@ import Testing
         #expect(outcome.output.isEmpty)
     }
 
-    @Test(arguments: ["try", "serve", "qemu-args", "doctor"])
+    @Test(arguments: [
+        "try", "serve", "status", "irqs", "budget", "explain", "qemu-args", "doctor",
+    ])
     func helpNamesEveryCommandAndEveryCommandHasHelp(_ command: String) throws {
         let all = try CarillonProgram.run(["--help"])
         #expect(all.status == 0)
@@ -41,7 +48,7 @@ import Testing
         let outcome = try CarillonProgram.run(
             ["serve", "interrupt-tester", "--socket", "x", "--msix", "9", "--vectors", "4"])
         #expect(outcome.status == 1)
-        #expect(outcome.errors.contains("VECTOR-EXHAUSTED"))
+        #expect(outcome.errors.contains("BUDGET-GUARANTEE"))
     }
 
     @Test func doctorFindsWhatServingNeeds() throws {

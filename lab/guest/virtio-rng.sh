@@ -1,7 +1,7 @@
 #!/bin/sh
 # Uses a virtio entropy device through Linux's own driver and reports what the guest sees of it:
 # the device's place and driver, the bytes read, every interrupt of the device before and after.
-# Variables: bytes (default 4096), reads of 256 bytes.
+# Variables: bytes (default 4096), reads of 256 bytes; hold, not to power off in the end.
 
 say() { printf 'CARILLON %s\n' "$*"; }
 
@@ -69,4 +69,8 @@ interrupts after
 say distinct "$(hexdump -v -e '1/1 "%02x\n"' /tmp/bytes | sort -u | wc -l)"
 say msi_irqs "$(ls "$function/msi_irqs" 2>/dev/null | wc -l)"
 say msi_mode "$(cat "$function"/msi_irqs/* 2>/dev/null | sort -u | paste -s -d ,)"
+if [ -n "$hold" ]; then
+    say holding 1
+    while :; do sleep 3600; done
+fi
 say done 0

@@ -27,6 +27,8 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
     /// Used buffers of which the driver could not be told, because its queue has no vector.
     public private(set) var unroutedNotifications: UInt64 = 0
 
+    /// Vectors in the table.
+    let vectorCount: Int
     var queues: [SplitVirtqueue]
     var queueVectors: [UInt16]
     var configVector = virtioNoVector
@@ -38,8 +40,12 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
 
     /// Puts `device` behind the transport.
     ///
-    /// - Precondition: the device has at least one queue and at most 2,047.
-    public init(_ device: Device) {
+    /// - Parameter vectors: the most vectors that the table shows; without it one for each queue
+    ///   and one for configuration changes, which is also the most. With 0 there is the pin alone.
+    /// - Precondition: the device has at least one queue and at most 2,047; `vectors` is not
+    ///   negative.
+    public init(_ device: Device, vectors: Int? = nil) {
+        precondition(vectors ?? 0 >= 0, "a table has no negative vectors")
         precondition(
             (1..<VectorIndex.tableLimit).contains(device.queueSizes.count),
             "a virtio device has between 1 and 2047 queues")
@@ -48,7 +54,8 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
             SplitVirtqueue(index: $0.offset, maximumSize: $0.element)
         }
         queueVectors = Array(repeating: virtioNoVector, count: device.queueSizes.count)
-        function = VirtioPCILayout.function(of: device)
+        vectorCount = min(vectors ?? .max, device.queueSizes.count + 1)
+        function = VirtioPCILayout.function(of: device, vectors: vectorCount)
         barWindow = VirtioPCILayout.barWindowOffset(in: function)
     }
 
@@ -56,9 +63,6 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
     var offeredFeatures: UInt64 {
         device.features | VirtioTransportFeature.version1 | VirtioTransportFeature.accessPlatform
     }
-
-    /// Vectors in the table: one a queue, and one for configuration changes.
-    var vectorCount: Int { queues.count + 1 }
 
     // MARK: Registers
 

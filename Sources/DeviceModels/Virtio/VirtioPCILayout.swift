@@ -38,9 +38,20 @@ enum VirtioPCILayout {
         case barWindow = 5
     }
 
-    /// The function that carries `device`.
-    static func function(of device: some VirtioDevice) -> PCIFunctionDescription {
-        let tableSize = device.queueSizes.count + 1
+    /// The function that carries `device`, with a table of `tableSize` vectors, or none for 0.
+    static func function(
+        of device: some VirtioDevice, vectors tableSize: Int
+    ) -> PCIFunctionDescription {
+        var bars: [BAR] = [.memory32(structuresBAR, size: UInt64(structuresBytes))]
+        var messages: [PCICapability] = []
+        if tableSize > 0 {
+            let bytes = UInt64(messagesBytes(tableSize: tableSize))
+            bars.append(.memory32(messagesBAR, size: bytes))
+            messages.append(
+                .msix(
+                    tableSize: tableSize, tableBAR: messagesBAR, tableOffset: 0,
+                    pbaBAR: messagesBAR, pbaOffset: pendingOffset(tableSize: tableSize)))
+        }
         do throws(PCIDescriptionError) {
             return try PCIFunctionDescription(
                 identity: PCIIdentity(
@@ -48,17 +59,9 @@ enum VirtioPCILayout {
                     subsystem: (vendor: 0x1af4, id: 0x1100), revision: 1,
                     classCode: device.classCode),
                 interruptPin: .inta,
-                bars: [
-                    .memory32(structuresBAR, size: UInt64(structuresBytes)),
-                    .memory32(
-                        messagesBAR, size: UInt64(messagesBytes(tableSize: tableSize))),
-                ],
-                capabilities: structures(of: device) + [
-                    .msix(
-                        tableSize: tableSize, tableBAR: messagesBAR, tableOffset: 0,
-                        pbaBAR: messagesBAR, pbaOffset: pendingOffset(tableSize: tableSize)),
-                    .powerManagement(noSoftReset: true),
-                    .pciExpress(),
+                bars: bars,
+                capabilities: structures(of: device) + messages + [
+                    .powerManagement(noSoftReset: true), .pciExpress(),
                 ])
         } catch {
             preconditionFailure("the layout of virtio structures is a valid function: \(error)")

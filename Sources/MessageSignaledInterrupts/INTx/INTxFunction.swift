@@ -4,7 +4,7 @@
 /// it has unmasked the line and while the cause still holds: the cycle that VFIO calls automasked.
 public struct INTxFunction: Hashable, Sendable {
     /// What holds the line back.
-    public struct Obstacles: OptionSet, Hashable, Sendable {
+    public struct Obstacles: OptionSet, Hashable, Sendable, CustomStringConvertible {
         /// The bits.
         public let rawValue: UInt8
         /// The set of the members whose bits are set; unknown bits are kept.
@@ -20,6 +20,17 @@ public struct INTxFunction: Hashable, Sendable {
         public static let unbound = Obstacles(rawValue: 1 << 3)
         /// The function is not in D0.
         public static let powerState = Obstacles(rawValue: 1 << 4)
+
+        /// Every obstacle with its name in reports.
+        public static let names: [(Obstacles, String)] = [
+            (.interruptDisable, "interrupt-disable"), (.messageSignaled, "message-signaled"),
+            (.masked, "masked"), (.unbound, "unbound"), (.powerState, "power-state"),
+        ]
+
+        /// In words, for logs and reports.
+        public var description: String {
+            Self.names.filter { contains($0.0) }.map(\.1).joined(separator: "+")
+        }
     }
 
     /// What happened to the causes so far.

@@ -78,6 +78,7 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
         }
         try loop.add(connection)
         self.connection = connection
+        device.client = DeviceReport.Client(process: process)
         if placement.limits.asksForMemory || device.endpoint.bus.interrupts.store != nil {
             device.resumeClient = { [weak connection, unowned loop] in
                 guard let connection, connection.needsTurn else { return }

@@ -9,6 +9,8 @@ public struct DevicePlacement: Sendable {
     public let socketPath: String
     /// The parent whose vectors back the device's.
     public let parent: VectorPool
+    /// What the device may expect of the parent; nil if nothing was agreed upon.
+    public let budget: VectorBudget?
     /// What one client may use.
     public let limits: ClientLimits
     /// How many of the last interrupt decisions to keep; zero for none.
@@ -16,12 +18,14 @@ public struct DevicePlacement: Sendable {
 
     /// A device called `name` at `socketPath`, backed by `parent`.
     public init(
-        name: String, socketPath: String, parent: VectorPool, limits: ClientLimits = .init(),
+        name: String, socketPath: String, parent: VectorPool, budget: VectorBudget? = nil,
+        limits: ClientLimits = .init(),
         traceCapacity: Int = 0
     ) {
         self.name = name
         self.socketPath = socketPath
         self.parent = parent
+        self.budget = budget
         self.limits = limits
         self.traceCapacity = traceCapacity
     }

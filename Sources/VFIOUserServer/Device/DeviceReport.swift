@@ -19,8 +19,18 @@ public struct DeviceReport: Sendable {
         public let obstacles: Obstacles
     }
 
+    /// The client of a device.
+    public struct Client: Hashable, Sendable {
+        /// Its process, as the kernel told when it connected.
+        public let process: Int32
+        /// The name of its profile, once a version is agreed upon.
+        public package(set) var profile: String?
+    }
+
     /// The device's name.
     public let name: String
+    /// Who is connected, if somebody is.
+    public let client: Client?
     /// The vectors of its table, in order.
     public let vectors: [Vector]
     /// The sources that MSI would deliver, in order; empty without MSI.
@@ -31,6 +41,10 @@ public struct DeviceReport: Sendable {
     public let pin: INTxFunction.Counts
     /// Whether a cause of the pin waits to be told.
     public let isPinPending: Bool
+    /// Everything that holds the pin back now, in words; empty if nothing does.
+    public let pinObstacles: String
+    /// Whether somebody receives the pin.
+    public let isPinBound: Bool
     /// Vectors and slots that hold a lease.
     public let reserved: Int
     /// Reservations that the parent refused.
@@ -58,6 +72,7 @@ public struct DeviceReport: Sendable {
         let endpoint = device.endpoint
         let msix = endpoint.bus.interrupts.msix
         name = device.name
+        client = device.client
         vectors = (0..<msix.tableSize).compactMap { index in
             guard let vector = VectorIndex(index) else { return nil }
             return Vector(
@@ -74,6 +89,8 @@ public struct DeviceReport: Sendable {
         let store = endpoint.bus.interrupts.store
         slots = Self.slots(of: store)
         pin = endpoint.bus.interrupts.pin.counts
+        pinObstacles = endpoint.bus.interrupts.pin.obstacles.description
+        isPinBound = !endpoint.bus.interrupts.pin.obstacles.contains(.unbound)
         isPinPending = endpoint.bus.interrupts.pin.isPending
         reserved = endpoint.bus.interrupts.reservedCount
         refusals = endpoint.bus.interrupts.refusals

@@ -29,8 +29,13 @@ final class ServedDevice<Model: DeviceModel> {
     /// Why the timer could not be set, until somebody has taken it.
     private(set) var timerError: HostError?
 
+    let admission: ParentAdmission
+    /// Who is connected, if somebody is.
+    var client: DeviceReport.Client?
+
     init(_ model: Model, _ placement: DevicePlacement) throws(VectorRefusal) {
         name = placement.name
+        admission = try ParentAdmission(placement)
         memory = DMAMap(limit: placement.limits.regionsPerClient)
         endpoint = try PCIEndpoint(
             model, pool: placement.parent, holder: placement.name, memory: memory)
@@ -156,6 +161,7 @@ final class ServedDevice<Model: DeviceModel> {
         memory.messages = nil
         memory.posted = nil
         resumeClient = nil
+        client = nil
         endpoint.bus.interrupts.clearOutbox()
         stopTimer()
     }

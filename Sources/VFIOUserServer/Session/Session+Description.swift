@@ -22,6 +22,7 @@ extension Session {
         case .agreed(let agreement, let reply):
             self.agreement = agreement
             Reply.append(to: header, into: &output) { $0.append(contentsOf: reply) }
+            device.client?.profile = agreement.profile.name
             observe(.negotiated(device: device.name, profile: agreement.profile.name))
         case .refused(let violation):
             throw RequestRefusal(.invalidArgument, violation.name)

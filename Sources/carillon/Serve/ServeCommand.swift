@@ -11,11 +11,13 @@ import VFIOUserServer
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Serve a device over vfio-user until SIGTERM or SIGINT.",
+        abstract: "Serve devices over vfio-user until SIGTERM or SIGINT.",
         discussion: """
-            The device's vectors come from a parent with --vectors of them. When none is left, the \
-            guest's driver is told so at its own request and falls back; nothing is lost. The log \
-            goes to standard error.
+            One device is served at each --socket. Their vectors come from one parent with \
+            --vectors of them; each device may hold --limit vectors, of which --guarantee are set \
+            aside for it. When none is left for a guest, its driver is told so at its own request \
+            and falls back; nothing is lost. The verbs status, irqs and budget ask the server over \
+            its control socket. The log goes to standard error.
             """
     )
 
@@ -33,14 +35,40 @@ struct ServeCommand: AsyncParsableCommand {
     @Argument(help: "The device: \(Device.allCases.map(\.rawValue).joined(separator: ", ")).")
     var device: Device
 
-    @Option(help: "Where clients connect; the file is made, and removed at the end.")
-    var socket: String
+    @Option(
+        name: .customLong("socket"),
+        help: """
+            Where clients connect; the file is made, and removed at the end. Given several times, \
+            there are as many devices, and their names end in -0, -1 and so on.
+            """)
+    var sockets: [String]
+
+    @Option(
+        help: "Where verbs connect. Default: the first device's socket with .control at its end.")
+    var control: String?
 
     @Option(
         help:
-            "How many interrupt vectors the parent has. Default: as many as the device needs."
+            "How many interrupt vectors the parent has. Default: as many as the devices need."
     )
     var vectors: Int?
+
+    @Option(
+        help: """
+            Vectors that are set aside for each device. Default: 0, or all that it needs if its \
+            drivers cannot be told no.
+            """)
+    var guarantee: Int?
+
+    @Option(
+        help: """
+            The most vectors that each device may hold, and the size of its table. Default: as \
+            many as it needs and the parent has.
+            """)
+    var limit: Int?
+
+    @Flag(help: "Allow that the devices' limits together exceed the parent's vectors.")
+    var overcommit = false
 
     @Option(help: "Refuse the first N requests for a vector, to rehearse exhaustion.")
     var refuse = 0
@@ -86,6 +114,16 @@ struct ServeCommand: AsyncParsableCommand {
         guard (0...1_000_000).contains(trace) else {
             throw ValidationError("--trace takes a number from 0 to 1000000.")
         }
+        guard !sockets.isEmpty, Set(sockets).count == sockets.count else {
+            throw ValidationError("--socket is given once for each device, each time another path.")
+        }
+        guard (0...1_000_000).contains(guarantee ?? 0), (0...1_000_000).contains(limit ?? 0),
+            guarantee ?? 0 <= limit ?? .max
+        else {
+            throw ValidationError(
+                "--guarantee and --limit take numbers from 0 to 1000000, the limit not the smaller."
+            )
+        }
         if device != .interruptTester, tester.isGiven {
             throw ValidationError(
                 "--msix, --msi, --msi-32-bit, --msi-no-mask, --msi-extended-data, --no-intx, --ims "
@@ -101,16 +139,15 @@ struct ServeCommand: AsyncParsableCommand {
             to: ResourceLimits.descriptors.hard)
         logger.debug("open files", metadata: ["limit": "\(descriptors.soft)"])
         let offer = try offer()
+        let parent = VectorPool(
+            name: "parent", capacity: vectors ?? offer.vectors * sockets.count,
+            overcommits: overcommit, refusing: refuse)
         let service = ServerService(
             configuration: .init(
                 loops: loops ?? ProcessorCount.available,
                 polling: poll ? .adaptive() : .off),
-            placement: DevicePlacement(
-                name: device.rawValue, socketPath: socket,
-                parent: VectorPool(
-                    name: "parent", capacity: vectors ?? offer.vectors, refusing: refuse),
-                limits: ClientLimits(asksForMemory: dmaByMessage), traceCapacity: trace),
-            offer: offer,
+            placements: try placements(offer, parent), offer: offer,
+            controlPath: control ?? ControlOptions.path(besides: sockets[0]),
             reporter: ServerReporter(logger: logger, writesJSON: json),
             endsAfterFirstClient: once)
         let group = ServiceGroup(
@@ -122,10 +159,27 @@ struct ServeCommand: AsyncParsableCommand {
         try await group.run()
     }
 
+    /// Where each device is offered, and what it may expect.
+    private func placements(
+        _ offer: DeviceOffer, _ parent: VectorPool
+    ) throws -> [DevicePlacement] {
+        let needs = limit ?? min(offer.vectors, parent.figures.capacity)
+        let guarantee = guarantee ?? (offer.needsAllVectors ? offer.vectors : 0)
+        guard let budget = VectorBudget(guarantee: guarantee, limit: max(needs, guarantee)) else {
+            throw CommandFailure("a budget has a guarantee and a limit that is not smaller")
+        }
+        return sockets.enumerated().map { number, path in
+            DevicePlacement(
+                name: sockets.count == 1 ? device.rawValue : "\(device.rawValue)-\(number)",
+                socketPath: path, parent: parent, budget: budget,
+                limits: ClientLimits(asksForMemory: dmaByMessage), traceCapacity: trace)
+        }
+    }
+
     /// The device that was asked for.
     private func offer() throws -> DeviceOffer {
         switch device {
-        case .virtioRNG: .virtioRNG
+        case .virtioRNG: .virtioRNG(vectors: limit)
         case .interruptTester: .interruptTester(try InterruptTester(tester.configuration))
         }
     }

@@ -1,3 +1,4 @@
+import IRQDomains
 import Logging
 import VFIOUserServer
 
@@ -30,6 +31,16 @@ struct ServerReporter: Sendable {
         case .disconnected(_, let reason, let report): disconnected(reason, report)
         case .hostError(let device, let error):
             logger.error("\(error)", metadata: ["device": "\(device)"])
+        }
+    }
+
+    /// Says where verbs connect, and what an administrator should know before a guest does.
+    func note(parents: [VectorPool], controlPath: String) {
+        logger.info("verbs are answered", metadata: ["control": "\(controlPath)"])
+        for parent in parents {
+            for warning in StatusDocument.Parent.warnings(parent.figures) {
+                logger.warning("\(warning)", metadata: ["parent": "\(parent.name)"])
+            }
         }
     }
 

@@ -77,7 +77,7 @@ package final class ChildProcess: Sendable {
     }
 
     /// Runs a program to its end; throws unless it succeeds within the time.
-    static func run(
+    package static func run(
         _ executable: String, _ arguments: [String], variables: [String: String] = [:],
         timeoutSeconds: Double = 60,
     ) throws(LabError) -> String {

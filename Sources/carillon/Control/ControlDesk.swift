@@ -1,0 +1,72 @@
+import IRQDomains
+import VFIOUserServer
+
+/// Answers the verbs of a running server.
+struct ControlDesk: Sendable {
+    let server: VFIOUserServer
+    let placements: [DevicePlacement]
+
+    /// The parents of all devices, each once.
+    var parents: [VectorPool] {
+        placements.reduce(into: []) { parents, placement in
+            if !parents.contains(where: { $0 === placement.parent }) {
+                parents.append(placement.parent)
+            }
+        }
+    }
+
+    /// The answer to `request`.
+    func answer(_ request: ControlRequest) async -> ControlReply {
+        switch request.verb {
+        case .status: return await status()
+        case .irqs: return await interrupts(of: request.device)
+        case .budget: return await setBudget(request)
+        }
+    }
+
+    private func status() async -> ControlReply {
+        var instances: [StatusDocument.Instance] = []
+        for placement in placements {
+            guard let report = await server.report(of: placement.name) else { continue }
+            let holder = placement.parent.figures.holders.first { $0.name == placement.name }
+            instances.append(StatusDocument.Instance(report, placement, holder?.budget))
+        }
+        return ControlReply(
+            status: StatusDocument(
+                parents: parents.map { StatusDocument.Parent($0) }, instances: instances))
+    }
+
+    private func interrupts(of name: String?) async -> ControlReply {
+        guard let placement = placement(name), let report = await server.report(of: placement.name)
+        else { return noSuchDevice(name) }
+        return ControlReply(
+            irqs: InterruptsDocument(report, parent: placement.parent.name))
+    }
+
+    private func setBudget(_ request: ControlRequest) async -> ControlReply {
+        guard let placement = placement(request.device) else { return noSuchDevice(request.device) }
+        guard let guarantee = request.guarantee, let limit = request.limit,
+            let budget = VectorBudget(guarantee: guarantee, limit: limit)
+        else {
+            return .failed("CONTROL-REQUEST", "a budget is 0 ≤ guarantee ≤ limit")
+        }
+        do throws(VFIOUserServer.BudgetError) {
+            try await server.setBudget(of: placement.name, to: budget)
+            return ControlReply()
+        } catch { return .failed(error.code, error.sentence) }
+    }
+
+    /// The device called `name`; without a name the only one.
+    private func placement(_ name: String?) -> DevicePlacement? {
+        guard let name else { return placements.count == 1 ? placements[0] : nil }
+        return placements.first { $0.name == name }
+    }
+
+    private func noSuchDevice(_ name: String?) -> ControlReply {
+        let names = placements.map(\.name).joined(separator: ", ")
+        guard let name else {
+            return .failed("CONTROL-DEVICE", "say which device: \(names)")
+        }
+        return .failed("CONTROL-DEVICE", "there is no device \(name); there is \(names)")
+    }
+}

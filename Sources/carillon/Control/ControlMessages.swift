@@ -1,0 +1,28 @@
+/// What a verb asks a running server, as one line of JSON.
+struct ControlRequest: Codable, Sendable {
+    enum Verb: String, Codable, Sendable {
+        case status, irqs, budget
+    }
+
+    let verb: Verb
+    /// The device that it is about, where it is about one.
+    var device: String?
+    var guarantee: Int?
+    var limit: Int?
+}
+
+/// What the server answers, as one line of JSON: a failure, or the document that was asked for.
+struct ControlReply: Codable, Sendable {
+    struct Failure: Codable, Sendable {
+        let code: String
+        let message: String
+    }
+
+    var failure: Failure?
+    var status: StatusDocument?
+    var irqs: InterruptsDocument?
+
+    static func failed(_ code: String, _ message: String) -> Self {
+        ControlReply(failure: Failure(code: code, message: message))
+    }
+}

@@ -1,0 +1,125 @@
+import MessageSignaledInterrupts
+import VFIOUserServer
+
+/// The path of each interrupt of one device: `carillon irqs --json`, schema 1.
+struct InterruptsDocument: Codable, Sendable {
+    struct Interrupt: Codable, Sendable {
+        /// What the guest sees: "msix 3", "msi 0", "slot 7" or "pin".
+        let guest: String
+        /// Whose vector backs it, or nil while none does; the pin needs none.
+        let lease: String?
+        /// Where its messages go: "eventfd", "bus", or nil while nobody receives them.
+        let sink: String?
+        /// Everything that holds it back now; empty if nothing does.
+        let obstacles: String
+        let pending: Bool
+        let raised: UInt64
+        let sent: UInt64
+        let coalesced: UInt64
+        let withdrawn: UInt64
+        let reset: UInt64
+        let released: UInt64
+        let handedOver: UInt64
+        let unreachable: UInt64
+        /// Further tellings of a cause that the pin's receiver had been told of already.
+        let repeated: UInt64
+        /// Why an event was discarded last, or nil if none was.
+        let lastDrop: String?
+
+        init(_ kind: String, _ vector: DeviceReport.Vector, parent: String, sink name: String) {
+            let counts = vector.counts
+            guest = "\(kind) \(vector.index)"
+            lease = vector.obstacles.contains(.unreserved) ? nil : parent
+            sink = vector.obstacles.contains(.unbound) ? nil : name
+            obstacles = vector.obstacles.description
+            pending = vector.isPending
+            raised = counts.raised
+            sent = counts.sent
+            coalesced = counts.coalesced
+            withdrawn = counts.withdrawn
+            reset = counts.reset
+            released = counts.released
+            handedOver = counts.handedOver
+            unreachable = counts.unreachable
+            repeated = 0
+            lastDrop = counts.lastDiscard?.name
+        }
+
+        init(pin report: DeviceReport) {
+            let counts = report.pin
+            guest = "pin"
+            lease = nil
+            sink = report.isPinBound ? "eventfd" : nil
+            obstacles = report.pinObstacles
+            pending = report.isPinPending
+            raised = counts.raised
+            sent = counts.sent
+            coalesced = counts.coalesced
+            withdrawn = counts.withdrawn
+            reset = counts.reset
+            released = 0
+            handedOver = 0
+            unreachable = 0
+            repeated = counts.repeated
+            lastDrop = nil
+        }
+
+        var discarded: UInt64 { withdrawn + reset + released + handedOver + unreachable }
+    }
+
+    var schema = 1
+    let device: String
+    let parent: String
+    let process: Int32?
+    let profile: String?
+    let refused: UInt64
+    let lastRefusal: String?
+    let strayEvents: UInt64
+    let memoryFaults: UInt64
+    let oddAccesses: UInt64
+    let booksBalance: Bool
+    let interrupts: [Interrupt]
+
+    init(_ report: DeviceReport, parent: String) {
+        device = report.name
+        self.parent = parent
+        process = report.client?.process
+        profile = report.client?.profile
+        refused = report.refusals
+        lastRefusal = report.lastRefusal
+        strayEvents = report.strayEvents
+        memoryFaults = report.memoryFaults
+        oddAccesses = report.oddAccesses
+        booksBalance = report.booksBalance
+        interrupts =
+            report.vectors.map { Interrupt("msix", $0, parent: parent, sink: "eventfd") }
+            + report.messages.map { Interrupt("msi", $0, parent: parent, sink: "eventfd") }
+            + report.slots.map { Interrupt("slot", $0, parent: parent, sink: "bus") }
+            + [Interrupt(pin: report)]
+    }
+
+    /// As text: one line an interrupt, by default only those of which anything is to be told.
+    func text(all: Bool) -> String {
+        var table = TextTable([
+            "GUEST", "LEASE", "SINK", "HELD BACK BY", "RAISED", "SENT", "JOINED", "WAITS",
+            "DISCARDED", "LAST DROP",
+        ])
+        let shown = interrupts.filter { all || $0.raised > 0 || $0.lease != nil || $0.sink != nil }
+        for interrupt in shown {
+            table.add([
+                interrupt.guest, interrupt.lease ?? "-", interrupt.sink ?? "-",
+                interrupt.obstacles.isEmpty ? "-" : interrupt.obstacles, "\(interrupt.raised)",
+                "\(interrupt.sent)", "\(interrupt.coalesced)", interrupt.pending ? "1" : "0",
+                "\(interrupt.discarded)", interrupt.lastDrop ?? "-",
+            ])
+        }
+        var lines = ["\(device), a device of parent \(parent)"]
+        if let process { lines[0] += ", served to \(profile ?? "process") (process \(process))" }
+        lines.append(table.text)
+        let hidden = interrupts.count - shown.count
+        if hidden > 0 { lines.append("\(hidden) more of which nothing is to be told; --all") }
+        if let lastRefusal { lines.append("refused \(refused) times, last: \(lastRefusal)") }
+        if !booksBalance { lines.append("the books do not balance: please report this") }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,77 @@
+import ArgumentParser
+
+/// Shows what a running server has, who may expect it and who holds it.
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show the vectors of a running server: capacity, guarantees, leases, refusals.")
+
+    @OptionGroup var server: ControlOptions
+
+    @Flag(help: "Write one line of JSON.")
+    var json = false
+
+    func run() throws {
+        guard let status = try server.ask(ControlRequest(verb: .status)).status else {
+            throw CommandFailure("the server answered something else")
+        }
+        if json { return try Output.json(status) }
+        Output.line(status.text)
+    }
+}
+
+/// Shows the path of each interrupt of one device.
+struct InterruptsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "irqs",
+        abstract: "Show where each interrupt of a device goes, and what became of its events.")
+
+    @Argument(help: "The device's name, as status shows it. Not needed if there is one.")
+    var device: String?
+
+    @OptionGroup var server: ControlOptions
+
+    @Flag(help: "Also show vectors of which nothing is to be told.")
+    var all = false
+
+    @Flag(help: "Write one line of JSON, with all of them.")
+    var json = false
+
+    func run() throws {
+        let reply = try server.ask(ControlRequest(verb: .irqs, device: device))
+        guard let interrupts = reply.irqs else {
+            throw CommandFailure("the server answered something else")
+        }
+        if json { return try Output.json(interrupts) }
+        Output.line(interrupts.text(all: all))
+    }
+}
+
+/// Changes what a device may expect of its parent.
+struct BudgetCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "budget",
+        abstract: "Change a device's guarantee and limit, while no client is connected.")
+
+    @Argument(help: "The device's name, as status shows it. Not needed if there is one.")
+    var device: String?
+
+    @Option(help: "Vectors that are set aside for it.")
+    var guarantee: Int
+
+    @Option(help: "The most that it may hold.")
+    var limit: Int
+
+    @OptionGroup var server: ControlOptions
+
+    func validate() throws {
+        guard 0 <= guarantee, guarantee <= limit else {
+            throw ValidationError("The guarantee is not negative, and not more than the limit.")
+        }
+    }
+
+    func run() throws {
+        _ = try server.ask(
+            ControlRequest(verb: .budget, device: device, guarantee: guarantee, limit: limit))
+    }
+}
