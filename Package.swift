@@ -32,7 +32,7 @@ let package = Package(
         // MARK: Layer 1 — models
         .target(name: "MessageSignaledInterrupts", dependencies: ["PlatformTypes", "Registers"]),
         .target(name: "InterruptTrace"),
-        .target(name: "IRQDomains"),
+        .target(name: "IRQDomains", dependencies: ["PlatformTypes"]),
         .target(
             name: "PCIConfigSpace",
             dependencies: ["MessageSignaledInterrupts", "PlatformTypes", "Registers"]),

@@ -23,7 +23,11 @@ import VFIOInterface
                 in: "Sources/PCIConfigSpace/PCIDescriptionError.swift", of: "code")
         },
         Section(heading: "## A parent has no vector") {
-            try Repository.literals(in: "Sources/IRQDomains/VectorRefusal.swift", of: "code")
+            try Repository.literals(
+                in: "Sources/IRQDomains/Budgets/VectorRefusal.swift", of: "code"
+            ).union(
+                Repository.literals(
+                    in: "Sources/IRQDomains/Domains/DomainRefusal.swift", of: "code"))
         },
         Section(heading: "## A server did not take a device") {
             try Repository.literals(

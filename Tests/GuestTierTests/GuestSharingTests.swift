@@ -15,6 +15,7 @@ struct GuestSharingTests {
             let expected: Int
             let refused: Int
             let warnings: [String]
+            let limiting: String
         }
 
         struct Instance: Decodable {
@@ -36,6 +37,7 @@ struct GuestSharingTests {
         struct Interrupt: Decodable {
             let guest: String
             let lease: String?
+            let path: String?
             let sink: String?
             let sent: Int
             let repeated: Int
@@ -78,7 +80,8 @@ struct GuestSharingTests {
     @Test(.rules("VEC-9", "VEC-13", "QEMU-27"), .scenarios("T-D01"))
     func `Two guests want more vectors than there are, and the verbs say who has which`() throws {
         let program = try ServingProgram(
-            ["--vectors", "3", "--guarantee", "1", "--overcommit"], devices: 2)
+            ["--processors", "1", "--remapping-entries", "3", "--guarantee", "1", "--overcommit"],
+            devices: 2)
         let kernels = Lab.locate()?.kernels ?? []
         let guests = try (0..<2).map { try Guest(kernels[$0 % kernels.count], program, number: $0) }
         let reports = try guests.map { try $0.report() }
@@ -88,6 +91,7 @@ struct GuestSharingTests {
         #expect((parent.capacity, parent.expected) == (3, 4))
         #expect((parent.held, parent.setAside, parent.available) == (2, 1, 0))
         #expect(parent.warnings.count == 2)
+        #expect(parent.limiting == "remapping")
         #expect(status.instances.map(\.reserved).sorted() == [0, 2])
         #expect(parent.refused == status.instances.map(\.refused).reduce(0, +))
         for (instance, report) in zip(status.instances, reports) {
@@ -111,6 +115,9 @@ struct GuestSharingTests {
         #expect(instance.bound == 2)
         let queue = try #require(shown["msix 1"])
         #expect((queue.lease, queue.sink) == ("parent", "eventfd"))
+        let path = try #require(queue.path)
+        #expect(path.hasPrefix("entry ") && path.contains(", cpu 0 vector 0x"))
+        #expect(!path.contains("not active"))
         #expect(queue.sent == report.interruptCount("virtio0-input", "after"))
         #expect(shown["pin"]?.sent == 0)
     }

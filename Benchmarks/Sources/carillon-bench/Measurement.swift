@@ -18,6 +18,7 @@ enum MeasurementName: String, CaseIterable {
     case raise
     case allocations
     case systemCalls = "system-calls"
+    case domains
 
     func make() -> any Measurement {
         switch self {
@@ -27,6 +28,7 @@ enum MeasurementName: String, CaseIterable {
         case .raise: RaiseMeasurement()
         case .allocations: AllocationMeasurement()
         case .systemCalls: SystemCallMeasurement()
+        case .domains: DomainMeasurement()
         }
     }
 }

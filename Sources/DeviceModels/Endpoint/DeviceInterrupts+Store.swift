@@ -43,15 +43,6 @@ extension DeviceInterrupts {
         return result
     }
 
-    /// States whether messages of slots can leave at all.
-    package mutating func setStoreBound(_ bound: Bool) {
-        withStore { store, sends in
-            for slot in 0..<store.slotCount {
-                if let slot = VectorIndex(slot) { store.setBound(slot, bound, into: &sends) }
-            }
-        }
-    }
-
     /// The message of `slot` could not be written, for `fault`.
     package mutating func storeMessageFailed(_ slot: VectorIndex, _ fault: DMAFault) {
         store?.messageFailed(slot)

@@ -33,34 +33,39 @@ public struct DeviceInterrupts: ~Copyable {
     /// Those of the vectors, and those of the slots behind them.
     private var leases: UniqueArray<VectorLease?>
     private let vectorCount: Int
+    /// By which mechanisms somebody receives the messages of each lease.
+    private var receivers: [Set<InterruptMechanism>]
     private let pool: VectorPool
     private let holder: String
+    private let requester: RequesterID
 
     /// A lease backs the vector of its index in the table, and the message of the same number:
     /// only one of the two is ever in force.
     package init(
         _ function: FunctionInterrupts, store: IMSFunction?, pool: VectorPool, holder: String,
-        admission: VectorAdmission
+        requester: RequesterID, admission: VectorAdmission
     ) throws(VectorRefusal) {
         self.function = function
         self.store = store
         self.pool = pool
         self.holder = holder
+        self.requester = requester
         let vectors = max(function.msix.tableSize, function.msi.messageCount)
         let slots = store?.slotCount ?? 0
         vectorCount = vectors
         leases = UniqueArray(minimumCapacity: vectors + slots)
+        receivers = Array(repeating: [], count: vectors)
         outbox.sends.reserveCapacity(function.sourceCount)
         for _ in 0..<vectors {
             let lease: VectorLease?
             switch admission {
-            case .atCreation: lease = try pool.reserve(for: holder)
+            case .atCreation: lease = try pool.reserve(for: holder, from: requester)
             case .onRequest: lease = nil
             }
             leases.append(lease)
         }
         for slot in 0..<slots {
-            leases.append(try pool.reserve(for: holder))
+            leases.append(try pool.reserve(for: holder, from: requester))
             if let slot = VectorIndex(slot) {
                 self.store?.setReserved(slot, true, into: &outbox.storeSends)
             }
@@ -112,11 +117,11 @@ public struct DeviceInterrupts: ~Copyable {
         guard vector.index < vectorCount else { return false }
         if isReserved(vector) { return true }
         do throws(VectorRefusal) {
-            leases[vector.index] = try pool.reserve(for: holder)
+            var lease = try pool.reserve(for: holder, from: requester)
+            if !receivers[vector.index].isEmpty { try lease.activate() }
+            leases[vector.index] = consume lease
         } catch {
-            refusals &+= 1
-            lastRefusal = error
-            record(.refuse, vector: vector, reason: error.code)
+            note(error, of: vector)
             return false
         }
         record(.reserve, vector: vector)
@@ -130,6 +135,12 @@ public struct DeviceInterrupts: ~Copyable {
         function.setReserved(vector, false, into: &outbox)
         leases[vector.index] = nil
         record(.release, vector: vector)
+    }
+
+    private mutating func note(_ refusal: VectorRefusal, of vector: VectorIndex) {
+        refusals &+= 1
+        lastRefusal = refusal
+        record(.refuse, vector: vector, reason: refusal.code)
     }
 
     /// Whether a lease is held for `vector`.
@@ -174,6 +185,75 @@ public struct DeviceInterrupts: ~Copyable {
         let before = outbox.sends.count
         function.changeMSI(into: &outbox, change)
         recordSettled(since: before)
+    }
+
+    /// States whether somebody receives the messages of `vector` by `mechanism`.
+    ///
+    /// The lease behind it is active in the parent's domains while somebody does. Returns why it
+    /// could not be made active; then the vector is not bound, and its events wait.
+    package mutating func setBound(
+        _ mechanism: InterruptMechanism, _ vector: VectorIndex, _ bound: Bool
+    ) -> VectorRefusal? {
+        if vector.index < vectorCount {
+            if bound {
+                receivers[vector.index].insert(mechanism)
+            } else {
+                receivers[vector.index].remove(mechanism)
+            }
+            if let refusal = activate(vector.index, !receivers[vector.index].isEmpty) {
+                receivers[vector.index].remove(mechanism)
+                note(refusal, of: vector)
+                return refusal
+            }
+        }
+        switch mechanism {
+        case .msix: withMSIX { $0.setBound(vector, bound, into: &$1) }
+        case .msi: withMSI { $0.setBound(vector, bound, into: &$1) }
+        }
+        return nil
+    }
+
+    /// Makes the lease at `place` active or not; without effect where there is none.
+    private mutating func activate(_ place: Int, _ active: Bool) -> VectorRefusal? {
+        guard isLeased(place) else { return nil }
+        guard active else {
+            leases[place]?.deactivate()
+            return nil
+        }
+        do throws(VectorRefusal) {
+            try leases[place]?.activate()
+            return nil
+        } catch { return error }
+    }
+
+    /// What the lease of `vector` holds in the parent's domains, or nil without one.
+    package func hostInterrupt(_ vector: VectorIndex) -> HostInterrupt? {
+        vector.index < vectorCount ? hostInterrupt(at: vector.index) : nil
+    }
+
+    /// What the lease of `slot` holds in the parent's domains, or nil without one.
+    package func hostInterrupt(ofSlot slot: VectorIndex) -> HostInterrupt? {
+        let place = vectorCount + slot.index
+        return place < leases.count ? hostInterrupt(at: place) : nil
+    }
+
+    private func hostInterrupt(at place: Int) -> HostInterrupt? {
+        switch leases[place] {
+        case .some(let lease): lease.interrupt
+        case .none: nil
+        }
+    }
+
+    /// States whether messages of slots can leave at all.
+    package mutating func setStoreBound(_ bound: Bool) {
+        for slot in 0..<(store?.slotCount ?? 0) {
+            guard let number = VectorIndex(slot) else { continue }
+            if let refusal = activate(vectorCount + slot, bound) {
+                note(refusal, of: number)
+                continue
+            }
+            withStore { $0.setBound(number, bound, into: &$1) }
+        }
     }
 
     /// Sets or removes an obstacle of the pin.

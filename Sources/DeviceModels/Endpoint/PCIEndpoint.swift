@@ -38,9 +38,11 @@ public final class PCIEndpoint<Model: DeviceModel> {
     /// - Parameters:
     ///   - pool: the parent whose vectors back the device's.
     ///   - holder: the device's name in the parent's books.
+    ///   - requester: the function as the parent's domains know it.
     ///   - memory: the guest memory that the device reaches.
     public init(
-        _ model: Model, pool: VectorPool, holder: String, memory: any GuestMemory
+        _ model: Model, pool: VectorPool, holder: String,
+        requester: RequesterID = RequesterID(0), memory: any GuestMemory
     ) throws(VectorRefusal) {
         self.model = model
         description = model.function
@@ -52,7 +54,7 @@ public final class PCIEndpoint<Model: DeviceModel> {
         let interrupts = try DeviceInterrupts(
             FunctionInterrupts(description, pinSource: model.pinSource),
             store: model.messageStore?.function, pool: pool, holder: holder,
-            admission: model.admission)
+            requester: requester, admission: model.admission)
         bus = DeviceBus(interrupts: interrupts, memory: memory)
     }
 

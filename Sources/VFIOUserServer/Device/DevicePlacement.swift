@@ -1,4 +1,5 @@
 public import IRQDomains
+public import PlatformTypes
 import VFIOUserWire
 
 /// Where and how a server offers one device.
@@ -11,6 +12,8 @@ public struct DevicePlacement: Sendable {
     public let parent: VectorPool
     /// What the device may expect of the parent; nil if nothing was agreed upon.
     public let budget: VectorBudget?
+    /// The function as the parent's domains know it.
+    public var requester = RequesterID(0)
     /// What one client may use.
     public let limits: ClientLimits
     /// How many of the last interrupt decisions to keep; zero for none.

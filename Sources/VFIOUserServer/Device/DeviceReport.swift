@@ -1,5 +1,5 @@
 import DeviceModels
-import IRQDomains
+public import IRQDomains
 public import InterruptTrace
 public import MessageSignaledInterrupts
 import PCIConfigSpace
@@ -17,6 +17,8 @@ public struct DeviceReport: Sendable {
         public let isPending: Bool
         /// What holds it back now.
         public let obstacles: Obstacles
+        /// What its lease holds in the parent's domains, or nil without one.
+        public let path: HostInterrupt?
     }
 
     /// The client of a device.
@@ -77,17 +79,19 @@ public struct DeviceReport: Sendable {
             guard let vector = VectorIndex(index) else { return nil }
             return Vector(
                 index: index, counts: msix.counts(vector), isPending: msix.isPending(vector),
-                obstacles: msix.obstacles(vector))
+                obstacles: msix.obstacles(vector),
+                path: endpoint.bus.interrupts.hostInterrupt(vector))
         }
         let msi = endpoint.bus.interrupts.msi
         messages = (0..<msi.sourceCount).compactMap { index in
             guard let source = VectorIndex(index) else { return nil }
             return Vector(
                 index: index, counts: msi.counts(source), isPending: msi.isPending(source),
-                obstacles: msi.obstacles(source))
+                obstacles: msi.obstacles(source),
+                path: endpoint.bus.interrupts.hostInterrupt(source))
         }
         let store = endpoint.bus.interrupts.store
-        slots = Self.slots(of: store)
+        slots = Self.slots(of: endpoint)
         pin = endpoint.bus.interrupts.pin.counts
         pinObstacles = endpoint.bus.interrupts.pin.obstacles.description
         isPinBound = !endpoint.bus.interrupts.pin.obstacles.contains(.unbound)
@@ -110,13 +114,14 @@ public struct DeviceReport: Sendable {
             && store?.booksBalance ?? true
     }
 
-    private static func slots(of store: IMSFunction?) -> [Vector] {
-        guard let store else { return [] }
+    private static func slots<Model: DeviceModel>(of endpoint: PCIEndpoint<Model>) -> [Vector] {
+        guard let store = endpoint.bus.interrupts.store else { return [] }
         return (0..<store.slotCount).compactMap { index in
             guard let slot = VectorIndex(index) else { return nil }
             return Vector(
                 index: index, counts: store.counts(slot), isPending: store.isPending(slot),
-                obstacles: store.obstacles(slot))
+                obstacles: store.obstacles(slot),
+                path: endpoint.bus.interrupts.hostInterrupt(ofSlot: slot))
         }
     }
 }

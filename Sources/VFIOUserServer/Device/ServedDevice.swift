@@ -38,7 +38,8 @@ final class ServedDevice<Model: DeviceModel> {
         admission = try ParentAdmission(placement)
         memory = DMAMap(limit: placement.limits.regionsPerClient)
         endpoint = try PCIEndpoint(
-            model, pool: placement.parent, holder: placement.name, memory: memory)
+            model, pool: placement.parent, holder: placement.name,
+            requester: placement.requester, memory: memory)
         regionSizes = Self.regionSizes(of: endpoint.description)
         let vectors = endpoint.bus.interrupts.msix.tableSize
         let messages = endpoint.bus.interrupts.msi.messageCount
@@ -134,24 +135,25 @@ final class ServedDevice<Model: DeviceModel> {
         wiring.recall()
     }
 
+    /// Nobody receives `vector` any more; that is never refused.
+    func unbind(_ mechanism: InterruptMechanism, _ vector: VectorIndex) {
+        let refusal = endpoint.bus.interrupts.setBound(mechanism, vector, false)
+        precondition(refusal == nil, "an end needs nothing of the parent's domains")
+    }
+
     /// The client is gone: its memory and its eventfds go, and the function is reset so that every
     /// lease returns to the parent (rule VU-22).
     func disconnect() {
         wiring.removeAll()
         removeUnmask()
-        endpoint.bus.interrupts.withMSIX { msix, sends in
-            for index in 0..<msix.tableSize {
-                if let vector = VectorIndex(index) { msix.setBound(vector, false, into: &sends) }
-            }
-            msix.setMaskAuthority(.client, into: &sends)
+        for index in 0..<endpoint.bus.interrupts.msix.tableSize {
+            if let vector = VectorIndex(index) { unbind(.msix, vector) }
         }
-        endpoint.bus.interrupts.withMSI { msi, sends in
-            for number in 0..<msi.messageCount {
-                if let message = VectorIndex(number) {
-                    msi.setBound(message, false, into: &sends)
-                    msi.setClientMask(message, false, into: &sends)
-                }
-            }
+        endpoint.bus.interrupts.withMSIX { $0.setMaskAuthority(.client, into: &$1) }
+        for number in 0..<endpoint.bus.interrupts.msi.messageCount {
+            guard let message = VectorIndex(number) else { continue }
+            unbind(.msi, message)
+            endpoint.bus.interrupts.withMSI { $0.setClientMask(message, false, into: &$1) }
         }
         endpoint.bus.interrupts.setPin(.unbound, true)
         endpoint.bus.interrupts.setStoreBound(false)

@@ -50,7 +50,7 @@ extension Session {
         }
         for number in set.range {
             guard let event = events.takeFirst() else { return }
-            bind(set.index, number, event)
+            try bind(set.index, number, event)
         }
     }
 
@@ -63,14 +63,16 @@ extension Session {
         }
     }
 
-    private func bind(_ index: IRQIndex, _ number: UInt32, _ event: consuming EventFD) {
+    private func bind(
+        _ index: IRQIndex, _ number: UInt32, _ event: consuming EventFD
+    ) throws(RequestRefusal) {
         switch index {
         case .intx:
             device.wiring.bindPin(to: event)
             device.endpoint.bus.interrupts.setPin(.masked, false)
             device.endpoint.bus.interrupts.setPin(.unbound, false)
-        case .msix: bind(message: number, by: .msix, event)
-        case .msi: bind(message: number, by: .msi, event)
+        case .msix: try bind(message: number, by: .msix, event)
+        case .msi: try bind(message: number, by: .msi, event)
         case .error: device.wiring.bindError(to: event)
         case .request:
             preconditionFailure("an index without interrupts admits no range")
@@ -79,11 +81,15 @@ extension Session {
 
     private func bind(
         message number: UInt32, by mechanism: InterruptMechanism, _ event: consuming EventFD
-    ) {
+    ) throws(RequestRefusal) {
         guard let vector = VectorIndex(number) else { return }
         device.wiring.bind(mechanism, vector, to: event)
         device.endpoint.bus.interrupts.record(.bind, vector: vector)
-        setBound(mechanism, vector, true)
+        guard device.endpoint.bus.interrupts.setBound(mechanism, vector, true) != nil else {
+            return
+        }
+        device.wiring.bind(mechanism, vector, to: nil)
+        throw RequestRefusal(.noSpace, "vector-not-activated")
     }
 
     /// What is pending stays pending until somebody binds the vector again.
@@ -104,18 +110,9 @@ extension Session {
 
     private func unbind(message number: UInt32, by mechanism: InterruptMechanism) {
         guard let vector = VectorIndex(number) else { return }
-        setBound(mechanism, vector, false)
+        device.unbind(mechanism, vector)
         device.wiring.bind(mechanism, vector, to: nil)
         device.endpoint.bus.interrupts.record(.unbind, vector: vector)
-    }
-
-    private func setBound(_ mechanism: InterruptMechanism, _ vector: VectorIndex, _ bound: Bool) {
-        switch mechanism {
-        case .msix:
-            device.endpoint.bus.interrupts.withMSIX { $0.setBound(vector, bound, into: &$1) }
-        case .msi:
-            device.endpoint.bus.interrupts.withMSI { $0.setBound(vector, bound, into: &$1) }
-        }
     }
 
     private func mask(_ index: IRQIndex, _ number: UInt32, _ masked: Bool) {

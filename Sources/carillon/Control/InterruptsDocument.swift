@@ -1,3 +1,4 @@
+import IRQDomains
 import MessageSignaledInterrupts
 import VFIOUserServer
 
@@ -8,6 +9,8 @@ struct InterruptsDocument: Codable, Sendable {
         let guest: String
         /// Whose vector backs it, or nil while none does; the pin needs none.
         let lease: String?
+        /// What the lease holds in each of the parent's domains, or nil without one.
+        let path: String?
         /// Where its messages go: "eventfd", "bus", or nil while nobody receives them.
         let sink: String?
         /// Everything that holds it back now; empty if nothing does.
@@ -30,6 +33,7 @@ struct InterruptsDocument: Codable, Sendable {
             let counts = vector.counts
             guest = "\(kind) \(vector.index)"
             lease = vector.obstacles.contains(.unreserved) ? nil : parent
+            path = vector.path?.path
             sink = vector.obstacles.contains(.unbound) ? nil : name
             obstacles = vector.obstacles.description
             pending = vector.isPending
@@ -49,6 +53,7 @@ struct InterruptsDocument: Codable, Sendable {
             let counts = report.pin
             guest = "pin"
             lease = nil
+            path = nil
             sink = report.isPinBound ? "eventfd" : nil
             obstacles = report.pinObstacles
             pending = report.isPinPending
@@ -101,13 +106,13 @@ struct InterruptsDocument: Codable, Sendable {
     /// As text: one line an interrupt, by default only those of which anything is to be told.
     func text(all: Bool) -> String {
         var table = TextTable([
-            "GUEST", "LEASE", "SINK", "HELD BACK BY", "RAISED", "SENT", "JOINED", "WAITS",
+            "GUEST", "PATH", "SINK", "HELD BACK BY", "RAISED", "SENT", "JOINED", "WAITS",
             "DISCARDED", "LAST DROP",
         ])
         let shown = interrupts.filter { all || $0.raised > 0 || $0.lease != nil || $0.sink != nil }
         for interrupt in shown {
             table.add([
-                interrupt.guest, interrupt.lease ?? "-", interrupt.sink ?? "-",
+                interrupt.guest, interrupt.path ?? "-", interrupt.sink ?? "-",
                 interrupt.obstacles.isEmpty ? "-" : interrupt.obstacles, "\(interrupt.raised)",
                 "\(interrupt.sent)", "\(interrupt.coalesced)", interrupt.pending ? "1" : "0",
                 "\(interrupt.discarded)", interrupt.lastDrop ?? "-",

@@ -4,6 +4,12 @@ import VFIOUserServer
 
 /// What there is, who may expect it and who holds it: `carillon status --json`, schema 1.
 struct StatusDocument: Codable, Sendable {
+    struct Domain: Codable, Sendable {
+        let domain: String
+        let capacity: Int
+        let inUse: Int
+    }
+
     struct Parent: Codable, Sendable {
         let name: String
         /// Vectors that exist.
@@ -21,6 +27,10 @@ struct StatusDocument: Codable, Sendable {
         let overcommits: Bool
         let granted: UInt64
         let refused: UInt64
+        /// What each vector takes a part of, from the device to the root.
+        let domains: [Domain]
+        /// The domain that has the least left.
+        let limiting: String?
         /// What an administrator should know before a guest hits it.
         let warnings: [String]
 
@@ -36,6 +46,10 @@ struct StatusDocument: Codable, Sendable {
             overcommits = figures.overcommits
             granted = figures.granted
             refused = figures.refused
+            domains = figures.domains.map {
+                Domain(domain: $0.domain.rawValue, capacity: $0.capacity, inUse: $0.inUse)
+            }
+            limiting = figures.limiting?.rawValue
             warnings = Self.warnings(figures)
         }
 
@@ -103,6 +117,10 @@ struct StatusDocument: Codable, Sendable {
                 "parent \(parent.name): \(parent.capacity) vectors, \(parent.held) held, "
                     + "\(parent.setAside) set aside, \(parent.available) free; "
                     + "\(parent.refused) requests refused")
+            if parent.domains.count > 1 {
+                let domains = parent.domains.map { "\($0.domain) \($0.inUse) of \($0.capacity)" }
+                lines.append("  domains: \(domains.joined(separator: ", "))")
+            }
             lines += parent.warnings.map { "  warning: \($0)" }
         }
         lines.append("")

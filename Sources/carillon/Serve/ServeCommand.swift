@@ -3,6 +3,7 @@ import DeviceModels
 import IRQDomains
 import LinuxKernel
 import Logging
+import PlatformTypes
 import ServiceLifecycle
 import UnixSignals
 import VFIOUserServer
@@ -52,6 +53,20 @@ struct ServeCommand: AsyncParsableCommand {
             "How many interrupt vectors the parent has. Default: as many as the devices need."
     )
     var vectors: Int?
+
+    @Option(
+        help: """
+            Have each vector also take an entry of a remapping table with so many, such as 65536, \
+            512 or 2048.
+            """)
+    var remappingEntries: Int?
+
+    @Option(
+        help: """
+            Have each vector be one of so many processors, which have 202 each; --vectors is then \
+            not given.
+            """)
+    var processors: Int?
 
     @Option(
         help: """
@@ -117,6 +132,13 @@ struct ServeCommand: AsyncParsableCommand {
         guard !sockets.isEmpty, Set(sockets).count == sockets.count else {
             throw ValidationError("--socket is given once for each device, each time another path.")
         }
+        guard (0...65_536).contains(remappingEntries ?? 0), (1...4096).contains(processors ?? 1),
+            processors == nil || vectors == nil
+        else {
+            throw ValidationError(
+                "--remapping-entries takes a number from 0 to 65536, and --processors one from 1 "
+                    + "to 4096, in place of --vectors.")
+        }
         guard (0...1_000_000).contains(guarantee ?? 0), (0...1_000_000).contains(limit ?? 0),
             guarantee ?? 0 <= limit ?? .max
         else {
@@ -140,7 +162,7 @@ struct ServeCommand: AsyncParsableCommand {
         logger.debug("open files", metadata: ["limit": "\(descriptors.soft)"])
         let offer = try offer()
         let parent = VectorPool(
-            name: "parent", capacity: vectors ?? offer.vectors * sockets.count,
+            name: "parent", domains: domains(needed: offer.vectors * sockets.count),
             overcommits: overcommit, refusing: refuse)
         let service = ServerService(
             configuration: .init(
@@ -159,6 +181,15 @@ struct ServeCommand: AsyncParsableCommand {
         try await group.run()
     }
 
+    /// What each vector of the parent takes a part of.
+    private func domains(needed: Int) -> DomainChain {
+        let root: DomainChain.Root =
+            processors.map { .vector(VectorDomain(processors: $0)) }
+            ?? .counted(CountedDomain(.event, capacity: vectors ?? needed))
+        return DomainChain(
+            remapping: remappingEntries.map { RemappingDomain(entries: $0) }, root: root)
+    }
+
     /// Where each device is offered, and what it may expect.
     private func placements(
         _ offer: DeviceOffer, _ parent: VectorPool
@@ -169,10 +200,12 @@ struct ServeCommand: AsyncParsableCommand {
             throw CommandFailure("a budget has a guarantee and a limit that is not smaller")
         }
         return sockets.enumerated().map { number, path in
-            DevicePlacement(
+            var placement = DevicePlacement(
                 name: sockets.count == 1 ? device.rawValue : "\(device.rawValue)-\(number)",
                 socketPath: path, parent: parent, budget: budget,
                 limits: ClientLimits(asksForMemory: dmaByMessage), traceCapacity: trace)
+            placement.requester = RequesterID(UInt16(truncatingIfNeeded: number))
+            return placement
         }
     }
 

@@ -12,6 +12,8 @@ public enum VectorRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     case notGuaranteed(asked: Int, left: Int, capacity: Int)
     /// All limits together would be `expected` of `capacity`, and nobody has allowed that.
     case overcommitted(expected: Int, capacity: Int)
+    /// A domain that the vector passes has nothing left.
+    case domain(DomainRefusal)
     /// The instance holds more than its new limit.
     case inUse(held: Int, limit: Int)
 
@@ -25,6 +27,7 @@ public enum VectorRefusal: Error, Hashable, Sendable, CustomStringConvertible {
         case .notGuaranteed: "BUDGET-GUARANTEE"
         case .overcommitted: "BUDGET-OVERCOMMIT"
         case .inUse: "BUDGET-IN-USE"
+        case .domain(let refusal): refusal.code
         }
     }
 
@@ -49,6 +52,7 @@ public enum VectorRefusal: Error, Hashable, Sendable, CustomStringConvertible {
                 + "over-commitment is not allowed"
         case .inUse(let held, let limit):
             "the instance holds \(held) vectors, more than its new limit of \(limit)"
+        case .domain(let refusal): refusal.sentence
         }
     }
 
