@@ -31,7 +31,7 @@ let package = Package(
 
         // MARK: Layer 1 — models
         .target(name: "MessageSignaledInterrupts", dependencies: ["PlatformTypes", "Registers"]),
-        .target(name: "InterruptTrace"),
+        .target(name: "InterruptTrace", dependencies: ["MessageSignaledInterrupts"]),
         .target(name: "IRQDomains", dependencies: ["PlatformTypes"]),
         .target(
             name: "PCIConfigSpace",
@@ -124,7 +124,13 @@ let package = Package(
                 "InterruptTestSupport", "IRQDomains", "MessageSignaledInterrupts", "PlatformTypes",
                 "Registers", "TestTraits",
             ]),
-        .testTarget(name: "InterruptTraceTests", dependencies: ["InterruptTrace", "TestTraits"]),
+        .testTarget(
+            name: "InterruptTraceTests",
+            dependencies: [
+                "DeviceModels", "IRQDomains", "InterruptTrace", "MessageSignaledInterrupts",
+                "PCIConfigSpace", "PlatformTypes", "Registers", "TestTraits",
+            ],
+            exclude: ["Goldens"]),
         .testTarget(
             name: "InterruptTestSupportTests",
             dependencies: ["InterruptTestSupport", "TestTraits"]),

@@ -1,24 +1,29 @@
 /// The last events of one device, in a fixed amount of memory; older ones give way and are counted.
 ///
-/// Call only on the loop that the device runs on.
+/// Recording allocates nothing. Call only on the loop that the device runs on.
 public struct TraceRing: Sendable {
     private var events: [TraceEvent] = []
     private let capacity: Int
+    private let clock: @Sendable () -> UInt64
     private var next: UInt64 = 0
 
     /// A ring that keeps the last `capacity` events.
     ///
+    /// - Parameter clock: nanoseconds of a clock that only goes forward.
     /// - Precondition: `capacity` is positive.
-    public init(capacity: Int) {
+    public init(capacity: Int, clock: @escaping @Sendable () -> UInt64 = { 0 }) {
         precondition(capacity > 0, "a ring keeps at least one event")
         self.capacity = capacity
+        self.clock = clock
         events.reserveCapacity(capacity)
     }
 
     /// Appends one event.
-    public mutating func record(_ kind: TraceEvent.Kind, vector: UInt16? = nil, reason: String = "")
-    {
-        let event = TraceEvent(sequence: next, kind: kind, vector: vector, reason: reason)
+    public mutating func record(
+        _ kind: TraceEvent.Kind, vector: UInt16? = nil, _ reason: TraceReason = .none
+    ) {
+        let event = TraceEvent(
+            sequence: next, nanoseconds: clock(), kind, vector: vector, reason)
         if events.count < capacity {
             events.append(event)
         } else {
@@ -30,6 +35,15 @@ public struct TraceRing: Sendable {
     /// Events that gave way.
     public var lost: UInt64 { next - UInt64(events.count) }
 
+    /// The number of the next event.
+    public var nextSequence: UInt64 { next }
+
     /// The kept events, oldest first.
-    public var contents: [TraceEvent] { events.sorted { $0.sequence < $1.sequence } }
+    public var contents: [TraceEvent] { contents(from: 0) }
+
+    /// The kept events from number `first` on, oldest first.
+    public func contents(from first: UInt64) -> [TraceEvent] {
+        guard max(first, lost) < next else { return [] }
+        return (max(first, lost)..<next).map { events[Int($0 % UInt64(capacity))] }
+    }
 }

@@ -112,6 +112,23 @@ public final class VFIOUserServer: Sendable {
         }
     }
 
+    /// What the device called `name` decided from event `first` on, or nil without such one. A
+    /// device that is not traced begins to be, and keeps its last `capacity` events.
+    ///
+    /// - Precondition: `capacity` is positive.
+    public func trace(
+        of name: String, from first: UInt64, capacity: Int = 65_536
+    ) async -> TraceExcerpt? {
+        precondition(capacity > 0, "a trace keeps at least one event")
+        guard let placed = members.withLock({ $0.devices[name] }) else { return nil }
+        return await withCheckedContinuation { answer in
+            let reply = OneReply(answer, otherwise: nil)
+            placed.loop.post { loop in
+                reply.give(loop.residents[placed.number]?.excerpt(first, capacity))
+            }
+        }
+    }
+
     /// Agrees with the parent upon another budget of the device called `name`, while no client is
     /// connected. The size of a vector table does not follow.
     public func setBudget(
@@ -160,6 +177,7 @@ public final class VFIOUserServer: Sendable {
                 try loop.add(listener)
                 loop.residents[number] = Resident(
                     report: { DeviceReport(of: device) },
+                    excerpt: { device.excerpt(from: $0, capacity: $1) },
                     changeBudget: { device.changeBudget(to: $0) }, close: { listener.close() })
             } catch { return .failure(.host(error)) }
             return .success(())
@@ -170,6 +188,7 @@ public final class VFIOUserServer: Sendable {
 /// What a loop knows of a device that lives on it.
 struct Resident {
     let report: () -> DeviceReport
+    let excerpt: (UInt64, Int) -> TraceExcerpt
     let changeBudget: (VectorBudget) -> Result<Void, VFIOUserServer.BudgetError>
     let close: () -> Void
 }

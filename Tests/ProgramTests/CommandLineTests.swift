@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "try", "serve", "status", "irqs", "budget", "explain", "qemu-args", "doctor",
+        "try", "serve", "status", "irqs", "budget", "trace", "explain", "qemu-args", "doctor",
     ])
     func helpNamesEveryCommandAndEveryCommandHasHelp(_ command: String) throws {
         let all = try CarillonProgram.run(["--help"])

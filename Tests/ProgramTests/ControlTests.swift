@@ -7,7 +7,7 @@ import Testing
 import VFIOUserClient
 
 /// The control socket of a running server, asked by the verbs and by whoever else connects.
-@Suite struct ControlTests: ~Copyable {
+@Suite(.timeLimit(.minutes(5))) struct ControlTests: ~Copyable {
     private let folder: URL
     private let server: Process
 
@@ -116,6 +116,47 @@ import VFIOUserClient
         let outcome = try CarillonProgram.run(["status", "--control", control + ".none"])
         #expect(outcome.status == 1)
         #expect(outcome.errors.contains("HOST-CONNECT"))
+    }
+
+    // MARK: Traces
+
+    @Test func aTraceIsRecordedShownAndReplayed() throws {
+        let file = folder.appendingPathComponent("rng.trace").path
+        let recorder = try CarillonProgram.start(
+            ["trace", "record", "virtio-rng-0", "--seconds", "600", "--output", file],
+            environment: ["CARILLON_CONTROL": control], output: Pipe(), errors: Pipe())
+        defer { recorder.terminate() }
+        while (try? String(contentsOfFile: file, encoding: .utf8))?.isEmpty != false {}
+        let client = try VFIOUserClient(path: folder.appendingPathComponent("a").path)
+        let ram = try GuestRAM(base: IOVA(0x1000), size: 1 << 16)
+        try client.map(ram)
+        let driver = try VirtioGuestDriver(client, ram: ram)
+        #expect(try driver.request(32).count == 32)
+        client.disconnect()
+        while (try? String(contentsOfFile: file, encoding: .utf8))?.contains("reset") != true {}
+        recorder.terminate()
+        recorder.waitUntilExit()
+
+        let view = try CarillonProgram.run(["trace", "view", file])
+        #expect(view.output.contains("S sent  w waits"))
+        #expect(view.output.contains("reserve"))
+        let one = try CarillonProgram.run(["trace", "view", file, "--vector", "1"])
+        #expect(one.output.split(separator: "\n").count < view.output.split(separator: "\n").count)
+        let replay = try CarillonProgram.run(["trace", "replay", file])
+        #expect(replay.status == 0, "\(replay.output)")
+        #expect(replay.output.contains("LANE"))
+    }
+
+    @Test(arguments: [
+        ("# carillon trace 1\n0 1 send vector=0\n1 2 coalesce vector=0\n", "nothing waited"),
+        ("0 1 send\n", "is no trace"), ("# carillon trace 1\n0 1 sing\n", "line 2 is no event"),
+    ])
+    func aTraceThatIsWrongIsSaidSo(text: String, complaint: String) throws {
+        let file = folder.appendingPathComponent("wrong.trace").path
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+        let outcome = try CarillonProgram.run(["trace", "replay", file])
+        #expect(outcome.status == 1)
+        #expect((outcome.output + outcome.errors).contains(complaint))
     }
 
     // MARK: Explanations

@@ -125,7 +125,8 @@ extension Serving {
             #expect(report.slots.map(\.counts.sent) == [1, 0, 0, 0])
             #expect(report.slots.map(\.counts.unreachable) == [0, 1, 1, 0])
             #expect(report.booksBalance)
-            #expect(report.trace.contains { $0.kind == .storeDiscard && $0.reason == "readOnly" })
+            #expect(
+                report.trace.contains { $0.kind == .storeDiscard && $0.reason == .word(.readOnly) })
         }
 
         @Test(.rules("VU-51", "TEST-9")) func aClientThatReadsNoCommandsIsSentNone() async throws {

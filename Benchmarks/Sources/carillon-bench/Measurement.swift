@@ -19,6 +19,7 @@ enum MeasurementName: String, CaseIterable {
     case allocations
     case systemCalls = "system-calls"
     case domains
+    case trace
 
     func make() -> any Measurement {
         switch self {
@@ -29,6 +30,7 @@ enum MeasurementName: String, CaseIterable {
         case .allocations: AllocationMeasurement()
         case .systemCalls: SystemCallMeasurement()
         case .domains: DomainMeasurement()
+        case .trace: TraceMeasurement()
         }
     }
 }

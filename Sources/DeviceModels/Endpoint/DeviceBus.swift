@@ -115,7 +115,21 @@ public struct DeviceBus: ~Copyable {
 
     private mutating func note(_ fault: DMAFault) -> DMAFault {
         memoryFaults &+= 1
-        interrupts.record(.memoryFault, reason: fault.rawValue)
+        interrupts.record(.memoryFault, reason: .word(Self.word(of: fault)))
         return fault
+    }
+
+    /// The word of the trace for `fault`.
+    static func word(of fault: DMAFault) -> TraceWord {
+        switch fault {
+        case .unmapped: .unmapped
+        case .inaccessible: .inaccessible
+        case .readOnly: .readOnly
+        case .misaligned: .misaligned
+        case .truncated: .truncated
+        case .busMasterOff: .busMasterOff
+        case .refused: .refused
+        case .noAnswer: .noAnswer
+        }
     }
 }

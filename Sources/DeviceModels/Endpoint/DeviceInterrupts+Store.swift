@@ -17,7 +17,7 @@ extension DeviceInterrupts {
     /// States that the cause of `slot` no longer holds; an event that waits will not be sent.
     public mutating func deassertSlot(_ slot: VectorIndex) {
         if store?.deassert(slot) == true {
-            record(.storeDiscard, vector: slot, reason: DiscardReason.withdrawn.name)
+            record(.storeDiscard, vector: slot, reason: .discarded(.withdrawn))
         }
     }
 
@@ -38,7 +38,7 @@ extension DeviceInterrupts {
         let result = store?.apply(change, into: &outbox.storeSends)
         guard trace != nil else { return result }
         for send in outbox.storeSends[before...] {
-            record(.storeSend, vector: send.slot, reason: "settled")
+            record(.storeSend, vector: send.slot, reason: .word(.settled))
         }
         return result
     }
@@ -46,7 +46,7 @@ extension DeviceInterrupts {
     /// The message of `slot` could not be written, for `fault`.
     package mutating func storeMessageFailed(_ slot: VectorIndex, _ fault: DMAFault) {
         store?.messageFailed(slot)
-        record(.storeDiscard, vector: slot, reason: fault.rawValue)
+        record(.storeDiscard, vector: slot, reason: .word(DeviceBus.word(of: fault)))
     }
 
     /// Moves the messages of slots from the outbox to `sends`, and what was there is gone.
@@ -61,9 +61,9 @@ extension DeviceInterrupts {
             outbox.storeSends.append(IMSSend(slot: slot, message: message))
             record(.storeSend, vector: slot)
         case .pended(let obstacles):
-            record(.storePend, vector: slot, reason: obstacles.description)
+            record(.storePend, vector: slot, reason: .obstacles(obstacles))
         case .coalesced: record(.storeCoalesce, vector: slot)
-        case .discarded(let reason): record(.storeDiscard, vector: slot, reason: reason.name)
+        case .discarded(let reason): record(.storeDiscard, vector: slot, reason: .discarded(reason))
         }
     }
 }

@@ -89,7 +89,7 @@ public struct DeviceInterrupts: ~Copyable {
     /// States that the cause of `vector` no longer holds.
     public mutating func deassert(_ vector: VectorIndex) {
         if function.deassert(vector) {
-            record(.discard, vector: vector, reason: DiscardReason.withdrawn.name)
+            record(.discard, vector: vector, reason: .discarded(.withdrawn))
         }
     }
 
@@ -140,7 +140,15 @@ public struct DeviceInterrupts: ~Copyable {
     private mutating func note(_ refusal: VectorRefusal, of vector: VectorIndex) {
         refusals &+= 1
         lastRefusal = refusal
-        record(.refuse, vector: vector, reason: refusal.code)
+        record(.refuse, vector: vector, reason: Self.reason(refusal.code))
+    }
+
+    /// The word of the trace for `code`.
+    private static func reason(_ code: String) -> TraceReason {
+        guard let word = TraceWord(rawValue: code) else {
+            preconditionFailure("the trace has a word for each code, and not for \(code)")
+        }
+        return .word(word)
     }
 
     /// Whether a lease is held for `vector`.
@@ -160,9 +168,9 @@ public struct DeviceInterrupts: ~Copyable {
 
     /// Records an event of the device's own if somebody traces.
     public mutating func record(
-        _ kind: TraceEvent.Kind, vector: VectorIndex? = nil, reason: String = ""
+        _ kind: TraceEvent.Kind, vector: VectorIndex? = nil, reason: TraceReason = .none
     ) {
-        trace?.record(kind, vector: vector?.rawValue, reason: reason)
+        trace?.record(kind, vector: vector?.rawValue, reason)
     }
 
     // MARK: For the owner
@@ -281,7 +289,7 @@ public struct DeviceInterrupts: ~Copyable {
     package mutating func reset(keepingCauses: Bool) {
         function.reset(keepingCauses: keepingCauses, into: &outbox)
         store?.reset(keepingCauses: keepingCauses)
-        record(.reset, reason: keepingCauses ? "power" : "function")
+        record(.reset, reason: .word(keepingCauses ? .power : .function))
     }
 
     /// Empties the outbox.
@@ -292,7 +300,7 @@ public struct DeviceInterrupts: ~Copyable {
     private mutating func recordSettled(since first: Int) {
         guard trace != nil else { return }
         for send in outbox.sends[first...] {
-            record(.send, vector: send.vector, reason: "settled")
+            record(.send, vector: send.vector, reason: .word(.settled))
         }
     }
 
@@ -300,9 +308,9 @@ public struct DeviceInterrupts: ~Copyable {
         switch delivery {
         case .send: record(.send, vector: vector)
         case .pended(let obstacles):
-            record(.pend, vector: vector, reason: obstacles.description)
+            record(.pend, vector: vector, reason: .obstacles(obstacles))
         case .coalesced: record(.coalesce, vector: vector)
-        case .discarded(let reason): record(.discard, vector: vector, reason: reason.name)
+        case .discarded(let reason): record(.discard, vector: vector, reason: .discarded(reason))
         }
     }
 }

@@ -76,6 +76,6 @@ extension PCIEndpoint {
 
     private func noteUndecoded() {
         oddAccesses.undecoded &+= 1
-        bus.interrupts.record(.oddAccess, reason: "undecoded")
+        bus.interrupts.record(.oddAccess, reason: .word(.undecoded))
     }
 }

@@ -72,7 +72,7 @@ extension VirtioPCI {
         case .queueSize, .queueEnable, .queueDescriptors, .queueDriver, .queueDevice:
             setQueue(register, to: value)
         case .deviceFeature, .queueCount, .configGeneration, .queueNotifyOffset:
-            bus.interrupts.record(.oddAccess, reason: "read-only")
+            bus.interrupts.record(.oddAccess, reason: .word(.readOnlyRegister))
         }
     }
 

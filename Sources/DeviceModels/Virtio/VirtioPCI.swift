@@ -98,7 +98,7 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
         case VirtioPCILayout.notifications:
             notify(queue: offset / VirtioPCILayout.notifyMultiplier, on: &bus)
         default:
-            bus.interrupts.record(.oddAccess, reason: "read-only")
+            bus.interrupts.record(.oddAccess, reason: .word(.readOnlyRegister))
         }
     }
 
@@ -131,7 +131,7 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
         guard queue < queues.count, queues[queue].isEnabled, status.contains(.driverOK),
             !status.contains(.needsReset)
         else {
-            bus.interrupts.record(.oddAccess, reason: "notify")
+            bus.interrupts.record(.oddAccess, reason: .word(.notify))
             return
         }
         queues[queue].beginNotification()
@@ -147,7 +147,7 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
     private mutating func fail(_ error: VirtqueueFault, on bus: inout DeviceBus) {
         fault = error
         status.insert(.needsReset)
-        bus.interrupts.record(.deviceFault, reason: error.name)
+        bus.interrupts.record(.deviceFault, reason: .word(.deviceFault))
         tell(configVector, isr: 2, on: &bus)
     }
 

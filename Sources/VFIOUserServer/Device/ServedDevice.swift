@@ -47,8 +47,13 @@ final class ServedDevice<Model: DeviceModel> {
         irqCounts = IRQCounts(
             intx: endpoint.description.interruptPin == .none ? 0 : 1, msi: UInt32(messages),
             msix: UInt32(vectors), error: 1)
-        if placement.traceCapacity > 0 {
-            endpoint.bus.interrupts.trace = .init(capacity: placement.traceCapacity)
+        if placement.traceCapacity > 0 { startTrace(capacity: placement.traceCapacity) }
+    }
+
+    /// Keeps the last `capacity` decisions from now on.
+    func startTrace(capacity: Int) {
+        endpoint.bus.interrupts.trace = TraceRing(capacity: capacity) {
+            MonotonicClock.nowNanoseconds
         }
     }
 

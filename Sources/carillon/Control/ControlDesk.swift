@@ -1,4 +1,5 @@
 import IRQDomains
+import InterruptTrace
 import VFIOUserServer
 
 /// Answers the verbs of a running server.
@@ -21,6 +22,7 @@ struct ControlDesk: Sendable {
         case .status: return await status()
         case .irqs: return await interrupts(of: request.device)
         case .budget: return await setBudget(request)
+        case .trace: return await trace(of: request.device, from: request.first ?? 0)
         }
     }
 
@@ -41,6 +43,16 @@ struct ControlDesk: Sendable {
         else { return noSuchDevice(name) }
         return ControlReply(
             irqs: InterruptsDocument(report, parent: placement.parent.name))
+    }
+
+    private func trace(of name: String?, from first: UInt64) async -> ControlReply {
+        guard let placement = placement(name),
+            let excerpt = await server.trace(of: placement.name, from: first)
+        else { return noSuchDevice(name) }
+        return ControlReply(
+            trace: TraceDocument(
+                device: placement.name, lines: excerpt.events.map(\.description),
+                next: excerpt.next))
     }
 
     private func setBudget(_ request: ControlRequest) async -> ControlReply {

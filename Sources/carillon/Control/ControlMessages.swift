@@ -1,7 +1,7 @@
 /// What a verb asks a running server, as one line of JSON.
 struct ControlRequest: Codable, Sendable {
     enum Verb: String, Codable, Sendable {
-        case status, irqs, budget
+        case status, irqs, budget, trace
     }
 
     let verb: Verb
@@ -9,6 +9,8 @@ struct ControlRequest: Codable, Sendable {
     var device: String?
     var guarantee: Int?
     var limit: Int?
+    /// The number of the first event of a trace that is asked for.
+    var first: UInt64?
 }
 
 /// What the server answers, as one line of JSON: a failure, or the document that was asked for.
@@ -21,8 +23,18 @@ struct ControlReply: Codable, Sendable {
     var failure: Failure?
     var status: StatusDocument?
     var irqs: InterruptsDocument?
+    var trace: TraceDocument?
 
     static func failed(_ code: String, _ message: String) -> Self {
         ControlReply(failure: Failure(code: code, message: message))
     }
+}
+
+/// A piece of a device's trace, in its text form.
+struct TraceDocument: Codable, Sendable {
+    let device: String
+    /// One event a line, oldest first.
+    let lines: [String]
+    /// The number of the event that comes next.
+    let next: UInt64
 }

@@ -37,7 +37,7 @@ struct SpecificationPageTests {
     @Test(
         arguments: [
             ("msix", "MSIX", 43), ("msi", "MSI", 32), ("intx", "INTX", 20), ("ims", "IMS", 22),
-            ("vectors", "VEC", 15), ("domains", "DOM", 15),
+            ("vectors", "VEC", 15), ("domains", "DOM", 15), ("trace", "TRACE", 4),
         ])
     func rulesAreNumberedWithoutGapsAndHaveAStatus(page: String, prefix: String, count: Int) throws
     {
@@ -51,7 +51,7 @@ struct SpecificationPageTests {
 
     @Test(arguments: [
         ("msix", "MSIX"), ("msi", "MSI"), ("intx", "INTX"), ("ims", "IMS"), ("vectors", "VEC"),
-        ("domains", "DOM"),
+        ("domains", "DOM"), ("trace", "TRACE"),
     ])
     func everyRuleHasATest(page: String, prefix: String) throws {
         let tests = try Self.testSources()
