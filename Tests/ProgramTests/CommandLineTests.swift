@@ -18,6 +18,8 @@ import Testing
         ["serve", "virtio-rng", "--socket", "x", "--processors", "0"],
         ["serve", "virtio-rng", "--socket", "x", "--processors", "2", "--vectors", "2"],
         ["serve", "virtio-rng", "--socket", "x", "--remapping-entries", "65537"],
+        ["serve", "virtio-rng", "--socket", "x", "--metrics", "65536"],
+        ["top", "--control", "x", "--interval", "0"], ["trace", "view"],
         ["status"], ["irqs", "device"], ["budget", "--guarantee", "1"],
         ["budget", "--control", "x", "--guarantee", "2", "--limit", "1"], ["explain"],
         ["serve", "interrupt-tester", "--socket", "x", "--msi", "3"],
@@ -36,7 +38,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "try", "serve", "status", "irqs", "budget", "trace", "explain", "qemu-args", "doctor",
+        "try", "serve", "status", "irqs", "budget", "trace", "top",
+        "explain", "qemu-args", "doctor",
     ])
     func helpNamesEveryCommandAndEveryCommandHasHelp(_ command: String) throws {
         let all = try CarillonProgram.run(["--help"])

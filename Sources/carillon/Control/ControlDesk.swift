@@ -26,16 +26,28 @@ struct ControlDesk: Sendable {
         }
     }
 
-    private func status() async -> ControlReply {
+    /// All figures, in the text form that Prometheus scrapes.
+    func metrics() async -> String {
+        var devices: [InterruptsDocument] = []
+        for placement in placements {
+            if let report = await server.report(of: placement.name) {
+                devices.append(InterruptsDocument(report, parent: placement.parent.name))
+            }
+        }
+        return MetricsText(await statusDocument(), devices).text
+    }
+
+    private func status() async -> ControlReply { ControlReply(status: await statusDocument()) }
+
+    private func statusDocument() async -> StatusDocument {
         var instances: [StatusDocument.Instance] = []
         for placement in placements {
             guard let report = await server.report(of: placement.name) else { continue }
             let holder = placement.parent.figures.holders.first { $0.name == placement.name }
             instances.append(StatusDocument.Instance(report, placement, holder?.budget))
         }
-        return ControlReply(
-            status: StatusDocument(
-                parents: parents.map { StatusDocument.Parent($0) }, instances: instances))
+        return StatusDocument(
+            parents: parents.map { StatusDocument.Parent($0) }, instances: instances)
     }
 
     private func interrupts(of name: String?) async -> ControlReply {

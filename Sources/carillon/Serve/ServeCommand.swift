@@ -107,6 +107,13 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup(title: "Options of interrupt-tester")
     var tester: TesterOptions
 
+    @Option(
+        help: """
+            Answer scrapes of Prometheus on this port of 127.0.0.1, at /metrics; 0 for any port, \
+            which the log names.
+            """)
+    var metrics: UInt16?
+
     @Flag(help: "End after the first client has gone.")
     var once = false
 
@@ -170,6 +177,7 @@ struct ServeCommand: AsyncParsableCommand {
                 polling: poll ? .adaptive() : .off),
             placements: try placements(offer, parent), offer: offer,
             controlPath: control ?? ControlOptions.path(besides: sockets[0]),
+            metricsPort: metrics,
             reporter: ServerReporter(logger: logger, writesJSON: json),
             endsAfterFirstClient: once)
         let group = ServiceGroup(

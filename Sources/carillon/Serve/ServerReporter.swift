@@ -44,6 +44,12 @@ struct ServerReporter: Sendable {
         }
     }
 
+    /// Says where scrapes are answered.
+    func note(metricsPort port: UInt16) {
+        logger.info(
+            "scrapes are answered", metadata: ["url": "http://127.0.0.1:\(port)/metrics"])
+    }
+
     private func disconnected(_ reason: DisconnectReason, _ report: DeviceReport) {
         logger.info(
             "disconnected", metadata: ["device": "\(report.name)", "reason": "\(reason)"])

@@ -8,6 +8,8 @@ struct ServerService: Service {
     let placements: [DevicePlacement]
     let offer: DeviceOffer
     let controlPath: String
+    /// The loopback port for scrapes; nil for none.
+    let metricsPort: UInt16?
     let reporter: ServerReporter
     let endsAfterFirstClient: Bool
 
@@ -23,6 +25,15 @@ struct ServerService: Service {
         let control = try ControlServer(path: controlPath) { await desk.answer($0) }
         defer { control.stop() }
         reporter.note(parents: desk.parents, controlPath: controlPath)
+        let metrics = try await scrapes(of: desk)
         for await _ in departures.cancelOnGracefulShutdown() where endsAfterFirstClient { break }
+        await metrics?.stop()
+    }
+
+    private func scrapes(of desk: ControlDesk) async throws -> MetricsServer? {
+        guard let metricsPort else { return nil }
+        let metrics = try await MetricsServer(port: metricsPort) { await desk.metrics() }
+        reporter.note(metricsPort: metrics.port)
+        return metrics
     }
 }

@@ -7,6 +7,7 @@ package enum AddressCheck {
     /// Where addresses in any file may lead: the packages we depend on, the licence, this machine.
     private static let allowedAnywhere = [
         "github.com/apple/", "github.com/swift-server/", "github.com/swiftlang/",
+        "github.com/swhitty/FlyingFox",
         "www.apache.org/licenses/", "apache.org/licenses/", "localhost", "127.0.0.1", "example.",
     ]
 

@@ -3,11 +3,12 @@ package enum LayerCheck {
     private static let standardModules: Set<String> = ["Swift", "Synchronization"]
     private static let testModules: Set<String> = ["Testing"]
     private static let foundationModules: Set<String> = [
-        "Foundation", "FoundationEssentials", "Dispatch",
+        "Foundation", "FoundationEssentials", "FoundationNetworking", "Dispatch",
     ]
     private static let systemModules: Set<String> = ["Glibc", "Musl", "Darwin", "SystemPackage"]
     private static let products: Set<String> = [
         "ArgumentParser", "Logging", "ServiceLifecycle", "UnixSignals", "BasicContainers",
+        "FlyingFox", "FlyingSocks",
     ]
 
     package static func findings(in repository: Repository) -> [Finding] {
