@@ -19,6 +19,7 @@ import Testing
         ["serve", "virtio-rng", "--socket", "x", "--processors", "2", "--vectors", "2"],
         ["serve", "virtio-rng", "--socket", "x", "--remapping-entries", "65537"],
         ["serve", "virtio-rng", "--socket", "x", "--metrics", "65536"],
+        ["serve", "virtio-rng", "--socket", "x", "--inject", "HOST-MAP=ENOTHING"],
         ["top", "--control", "x", "--interval", "0"], ["trace", "view"],
         ["status"], ["irqs", "device"], ["budget", "--guarantee", "1"],
         ["budget", "--control", "x", "--guarantee", "2", "--limit", "1"], ["explain"],

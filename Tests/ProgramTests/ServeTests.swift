@@ -85,6 +85,24 @@ import VFIOUserClient
         #expect(process.terminationStatus == 0)
     }
 
+    @Test func aRehearsedFaultIsToldAndTheNextCallWorks() throws {
+        let process = try start(["--inject", "HOST-MAP=ENOMEM@1"], output: Pipe())
+        let client = try VFIOUserClient(path: socket)
+        let ram = try GuestRAM(base: IOVA(0x1000), size: 1 << 16)
+        let refused = #expect(throws: ClientError.self) { try client.map(ram) }
+        guard case .refused = refused else {
+            Issue.record("a mapping that the host refuses is refused: \(refused as Any)")
+            return
+        }
+        try client.map(ram)
+        let driver = try VirtioGuestDriver(client, ram: ram)
+        #expect(try driver.request(32).count == 32)
+        client.disconnect()
+        process.terminate()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
     @Test func aPathInAMissingFolderIsRefusedWithAdvice() throws {
         let outcome = try CarillonProgram.run(
             ["serve", "virtio-rng", "--socket", socket + "/no/such.sock"])

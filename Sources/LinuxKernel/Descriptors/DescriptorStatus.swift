@@ -40,6 +40,7 @@ public struct DescriptorStatus: Sendable, Hashable {
 
     /// Asks the kernel about an open descriptor. Needs /proc for files and anonymous inodes.
     public static func of(_ descriptor: CInt) throws(HostError) -> DescriptorStatus {
+        try HostFaults.meet(.descriptor, "inspect", "descriptor \(descriptor)")
         var status = uapi_status()
         // SAFETY: the shim writes only the structure, which outlives the call.
         let answer = unsafe uapi_status_of(descriptor, &status)

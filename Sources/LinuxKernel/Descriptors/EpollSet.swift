@@ -67,6 +67,7 @@ public struct EpollSet: ~Copyable, Sendable {
 
     /// Makes an empty set.
     public init() throws(HostError) {
+        try HostFaults.meet(.epoll, "create", "an epoll set")
         descriptor = OwnedDescriptor(
             adopting: try HostError.check(uapi_epoll_create(), .epoll, "create", "an epoll set"))
     }
@@ -82,6 +83,7 @@ public struct EpollSet: ~Copyable, Sendable {
         token: UInt64,
         interest: Interest
     ) throws(HostError) {
+        try HostFaults.meet(.epoll, "wait for", "descriptor \(member)")
         let answer = uapi_epoll_control(
             descriptor.raw, UAPI_EPOLL_CTL_ADD, member, interest.rawValue, token)
         _ = try HostError.check(answer, .epoll, "wait for", "descriptor \(member)")
@@ -117,6 +119,7 @@ public struct EpollSet: ~Copyable, Sendable {
         timeoutMilliseconds: CInt
     ) throws(HostError) -> Int {
         precondition(!ready.isEmpty, "a wait has room for one report")
+        try HostFaults.meet(.epoll, "wait on", "an epoll set")
         let epoll = descriptor.raw
         // SAFETY: Ready is one uapi_ready and nothing else, and the shim writes at most `count`.
         let answer = unsafe ready.withUnsafeMutableBufferPointer { buffer in

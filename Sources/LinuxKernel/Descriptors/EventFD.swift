@@ -9,6 +9,7 @@ public struct EventFD: ~Copyable, Sendable {
 
     /// Makes a new eventfd with counter 0.
     public init() throws(HostError) {
+        try HostFaults.meet(.eventFD, "create", "an eventfd")
         descriptor = OwnedDescriptor(
             adopting: try HostError.check(
                 uapi_eventfd_create(), .eventFD, "create", "an eventfd")

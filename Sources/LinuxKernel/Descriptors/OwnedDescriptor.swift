@@ -24,7 +24,8 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
 
     /// An owned, close-on-exec duplicate of a descriptor that stays with its owner.
     public static func duplicate(of raw: CInt) throws(HostError) -> OwnedDescriptor {
-        OwnedDescriptor(
+        try HostFaults.meet(.descriptor, "duplicate", "descriptor \(raw)")
+        return OwnedDescriptor(
             adopting: try HostError.check(
                 uapi_duplicate(raw), .descriptor, "duplicate", "descriptor \(raw)")
         )

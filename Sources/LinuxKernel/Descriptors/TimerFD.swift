@@ -9,6 +9,7 @@ public struct TimerFD: ~Copyable, Sendable {
 
     /// A timer that does not run.
     public init() throws(HostError) {
+        try HostFaults.meet(.timer, "create", "a timer")
         descriptor = OwnedDescriptor(
             adopting: try HostError.check(uapi_timer_create(), .timer, "create", "a timer"))
     }

@@ -76,6 +76,7 @@ public final class MappedMemory: @unchecked Sendable {
         if overflow { throw HostError(.map, "map", subject, errno: ENOMEM) }
         let mappedLength = end - end % Int(granularity)
         let writable: CInt = access == .readWrite ? 1 : 0
+        try HostFaults.meet(.map, "map", subject)
         var place: UnsafeMutableRawPointer?
         // SAFETY: the kernel chooses the place, so no memory of ours is replaced.
         let answer = unsafe uapi_map(descriptor, offset - below, mappedLength, writable, &place)

@@ -10,6 +10,7 @@ public struct MemoryFile: ~Copyable, Sendable {
     /// - Parameter sealShrink: whether nobody can make it shorter, ever. Then no mapping of it
     ///   faults, and `truncate(to:)` can only grow it.
     public init(name: String, size: UInt64, sealShrink: Bool) throws(HostError) {
+        try HostFaults.meet(.memoryFile, "create", "memory file \(name)")
         // SAFETY: the shim reads the string only during the call.
         let made = unsafe uapi_memfd_create(name)
         let file = OwnedDescriptor(

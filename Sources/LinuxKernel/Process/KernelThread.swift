@@ -21,6 +21,7 @@ public struct KernelThread: ~Copyable, Sendable {
     ///   because the parameter is `@Sendable`; a function that is on the main actor does, and
     ///   would stop the process.
     public init(name: String, _ body: @escaping @Sendable () -> Void) throws(HostError) {
+        try HostFaults.meet(.thread, "start", "thread \(name)")
         // SAFETY: one reference travels through C: the new thread takes it over, or, when there is
         // no new thread, the error path below does.
         let context = unsafe Unmanaged.passRetained(Body(body))

@@ -31,6 +31,7 @@ public struct UnixListener: ~Copyable, Sendable {
         let socket = OwnedDescriptor(
             adopting: try HostError.check(
                 uapi_unix_socket(1), .socket, "create", "a socket for \(path)"))
+        try HostFaults.meet(.listen, "bind a socket to", path)
         let bound = address.bind(socket.raw, mode: mode)
         if bound == -EADDRINUSE { throw Self.inUse(address) }
         _ = try HostError.check(bound, .listen, "bind a socket to", path)
@@ -83,6 +84,7 @@ public struct UnixListener: ~Copyable, Sendable {
     /// - Throws: `HOST-ACCEPT`. With EMFILE the client stays in the queue and the listener stays
     ///   readable: stop waiting for it until a descriptor is free.
     public borrowing func accept() throws(HostError) -> UnixStream? {
+        try HostFaults.meet(.accept, "accept a client", "on \(path ?? "an inherited socket")")
         let answer = uapi_accept(descriptor.raw)
         switch answer {
         case -EAGAIN, -EINTR, -ECONNABORTED:

@@ -58,12 +58,14 @@ public struct UnixStream: ~Copyable, Sendable {
         let socket = OwnedDescriptor(
             adopting: try HostError.check(
                 uapi_unix_socket(0), .socket, "create", "a socket for \(path)"))
+        try HostFaults.meet(.connect, "connect to", path)
         _ = try HostError.check(address.connect(socket.raw), .connect, "connect to", path)
         return UnixStream(connected: socket)
     }
 
     /// Two new streams, connected to each other.
     public static func pair() throws(HostError) -> Pair {
+        try HostFaults.meet(.socket, "create", "a pair of sockets")
         var ends: (CInt, CInt) = (-1, -1)
         // SAFETY: a homogeneous tuple of two is laid out as the array of two the shim writes.
         let answer = unsafe withUnsafeMutableBytes(of: &ends) { bytes in
@@ -159,6 +161,8 @@ extension UnixStream {
     ///
     /// - Parameter milliseconds: 0 for no bound.
     public borrowing func setReceiveTimeout(milliseconds: Int) throws(HostError) {
+        try HostFaults.meet(
+            .socket, "set the receive timeout", "to \(milliseconds) ms")
         _ = try HostError.check(
             uapi_set_receive_timeout(descriptor.raw, Int64(milliseconds)),
             .socket, "set the receive timeout", "to \(milliseconds) ms"
@@ -168,6 +172,7 @@ extension UnixStream {
     /// Who made the other end.
     public var peerCredentials: PeerCredentials {
         get throws(HostError) {
+            try HostFaults.meet(.socket, "ask who is", "at the other end")
             var peer = uapi_credentials()
             // SAFETY: the shim writes only the structure, which outlives the call.
             let answer = unsafe uapi_peer_credentials(descriptor.raw, &peer)

@@ -88,6 +88,15 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Refuse the first N requests for a vector, to rehearse exhaustion.")
     var refuse = 0
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Have host calls fail or be late, to rehearse that: CALL=ERRNO or CALL=Nms, then @FIRST \
+            and xCOUNT if not the first call alone. HOST-MAP=ENOMEM@2x3 fails three maps from the \
+            second on. May be repeated; carillon explain says what each CALL is.
+            """, valueName: "call=what"))
+    var inject: [String] = []
+
     @Option(help: "How many event loops to run; one a processor if not given.")
     var loops: Int?
 
@@ -153,6 +162,10 @@ struct ServeCommand: AsyncParsableCommand {
                 "--guarantee and --limit take numbers from 0 to 1000000, the limit not the smaller."
             )
         }
+        for text in inject where HostFault(text) == nil {
+            throw ValidationError(
+                "--inject takes CALL=ERRNO or CALL=Nms, and @FIRST and xCOUNT, not \(text).")
+        }
         if device != .interruptTester, tester.isGiven {
             throw ValidationError(
                 "--msix, --msi, --msi-32-bit, --msi-no-mask, --msi-extended-data, --no-intx, --ims "
@@ -180,6 +193,9 @@ struct ServeCommand: AsyncParsableCommand {
             metricsPort: metrics,
             reporter: ServerReporter(logger: logger, writesJSON: json),
             endsAfterFirstClient: once)
+        let faults = inject.compactMap { HostFault($0) }
+        for fault in faults { logger.notice("a drill", metadata: ["fault": "\(fault)"]) }
+        HostFaults.arm(faults)
         let group = ServiceGroup(
             configuration: .init(
                 services: [
