@@ -51,7 +51,11 @@ struct InterruptsCommand: ParsableCommand {
 struct BudgetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "budget",
-        abstract: "Change a device's guarantee and limit, while no client is connected.")
+        abstract: "Change a device's guarantee and limit, while no client is connected.",
+        discussion: """
+            The parent must agree: what is guaranteed to all never exceeds what it has. The size of \
+            the table that a guest is shown does not follow.
+            """)
 
     @Argument(help: "The device's name, as status shows it. Not needed if there is one.")
     var device: String?
