@@ -53,8 +53,8 @@ struct BudgetCommand: ParsableCommand {
         commandName: "budget",
         abstract: "Change a device's guarantee and limit, while no client is connected.",
         discussion: """
-            The parent must agree: what is guaranteed to all never exceeds what it has. The size of \
-            the table that a guest is shown does not follow.
+            The parent must agree: what is guaranteed to all never exceeds what it has. The size \
+            of the table that a guest is shown does not follow.
             """)
 
     @Argument(help: "The device's name, as status shows it. Not needed if there is one.")
