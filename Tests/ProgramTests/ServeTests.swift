@@ -103,6 +103,18 @@ import VFIOUserClient
         #expect(process.terminationStatus == 0)
     }
 
+    /// The first accept that this server makes is that of a verb.
+    @Test func aVerbThatTheHostWouldNotHaveIsAnsweredTheNextTime() throws {
+        let process = try start(["--inject", "HOST-ACCEPT=EMFILE@1x2"], output: Pipe())
+        let outcome = try CarillonProgram.run(["status", "--control", socket + ".control"])
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let again = try CarillonProgram.run(["status", "--control", socket])
+        #expect(again.status == 0, "\(again.errors)")
+        process.terminate()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
     @Test func aPathInAMissingFolderIsRefusedWithAdvice() throws {
         let outcome = try CarillonProgram.run(
             ["serve", "virtio-rng", "--socket", socket + "/no/such.sock"])

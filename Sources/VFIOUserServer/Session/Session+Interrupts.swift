@@ -36,7 +36,8 @@ extension Session {
         }
     }
 
-    /// Verifies every descriptor before the first is used, so that a refusal changes nothing.
+    /// Verifies every descriptor before the first is used, so that a refusal for one changes
+    /// nothing. A vector that cannot be made active is refused after those before it are bound.
     private func bind(
         _ set: IRQSet, _ descriptors: inout ReceivedDescriptors
     ) throws(RequestRefusal) {

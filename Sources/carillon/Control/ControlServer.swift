@@ -57,15 +57,32 @@ final class ControlServer: Sendable {
                 let epoll = try EpollSet()
                 try epoll.add(descriptor: listener.raw, token: 0, interest: .readable)
                 try epoll.add(descriptor: stopping.raw, token: 1, interest: .readable)
+                let end = try EpollSet()
+                try end.add(descriptor: stopping.raw, token: 1, interest: .readable)
                 var ready = [EpollSet.Ready](repeating: .init(), count: 2)
                 while true {
                     let count = try epoll.wait(into: &ready, timeoutMilliseconds: -1)
                     if ready.prefix(count).contains(where: { $0.token == 1 }) { return }
-                    if let stream = try listener.accept() { try serve(stream) }
+                    guard !hasServed() else { continue }
+                    // Whoever knocks goes on knocking, and what the host lacks may come back.
+                    if try end.wait(into: &ready, timeoutMilliseconds: 100) > 0 { return }
                 }
+            } catch { complain(error) }
+        }
+
+        /// Serves the next request; false if the host would not have it.
+        private func hasServed() -> Bool {
+            do throws(HostError) {
+                if let stream = try listener.accept() { try serve(stream) }
+                return true
             } catch {
-                FileHandle.standardError.write(Data("control socket: \(error)\n".utf8))
+                complain(error)
+                return false
             }
+        }
+
+        private func complain(_ error: HostError) {
+            FileHandle.standardError.write(Data("control socket: \(error)\n".utf8))
         }
 
         private func serve(_ stream: consuming UnixStream) throws(HostError) {
