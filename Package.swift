@@ -33,7 +33,9 @@ let package = Package(
         // MARK: Layer 1 — models
         .target(name: "MessageSignaledInterrupts", dependencies: ["PlatformTypes", "Registers"]),
         .target(name: "InterruptTrace", dependencies: ["MessageSignaledInterrupts"]),
-        .target(name: "IRQDomains", dependencies: ["PlatformTypes"]),
+        .target(
+            name: "IRQDomains",
+            dependencies: ["MessageSignaledInterrupts", "PlatformTypes", "Registers"]),
         .target(
             name: "PCIConfigSpace",
             dependencies: ["MessageSignaledInterrupts", "PlatformTypes", "Registers"]),
@@ -171,8 +173,8 @@ let package = Package(
         .testTarget(
             name: "DeviceModelsTests",
             dependencies: [
-                "DeviceModels", "IRQDomains", "MessageSignaledInterrupts", "PCIConfigSpace",
-                "PlatformTypes", "Registers", "TestTraits",
+                "DeviceModels", "IRQDomains", "InterruptTestSupport", "MessageSignaledInterrupts",
+                "PCIConfigSpace", "PlatformTypes", "Registers", "TestTraits",
             ]),
         .testTarget(name: "LabSupportTests", dependencies: ["LabSupport"]),
         .testTarget(

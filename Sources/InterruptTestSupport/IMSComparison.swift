@@ -10,12 +10,16 @@ public struct IMSComparison: Sendable {
     public private(set) var shadow: ShadowIMS
 
     /// A store after power-on with its shadow, or nil where there is no such store.
-    public init?(_ store: IMSFunction.Store, slots: Int, translation: PASIDTranslation) {
-        guard let function = IMSFunction(store, slots: slots, translation: translation) else {
-            return nil
-        }
+    public init?(
+        _ store: IMSFunction.Store, slots: Int, translation: PASIDTranslation,
+        needsRemapping: Bool = false
+    ) {
+        let function = IMSFunction(
+            store, slots: slots, translation: translation, needsRemapping: needsRemapping)
+        guard let function else { return nil }
         self.function = function
-        shadow = ShadowIMS(slots: slots, translation: translation)
+        shadow = ShadowIMS(
+            slots: slots, translation: translation, needsRemapping: needsRemapping)
     }
 
     /// Performs `operation` on both; returns the law that broke, or nil.

@@ -47,10 +47,12 @@ public struct ShadowIMS: Sendable {
     /// The message in force of every unmasked slot whose address is being rewritten.
     private var inForce: [Int: MSIMessage] = [:]
     private var translation: PASIDTranslation
+    private let needsRemapping: Bool
 
     /// A store after power-on.
-    public init(slots: Int, translation: PASIDTranslation) {
+    public init(slots: Int, translation: PASIDTranslation, needsRemapping: Bool = false) {
         self.slots = slots
+        self.needsRemapping = needsRemapping
         self.translation = translation
     }
 
@@ -180,6 +182,18 @@ public struct ShadowIMS: Sendable {
         words[slot * 16 + 4] = UInt32(record.message.address / 0x1_0000_0000)
         words[slot * 16 + 8] = record.message.data
         control(record.control.value, slot)
+        police(slot)
+    }
+
+    /// A message to a processor that names no entry of a remapping table is not allowed out.
+    private mutating func police(_ slot: Int) {
+        let address = spelled(slot).address
+        let isInterrupt = (0xfee0_0000...0xfeef_ffff).contains(address)
+        guard needsRemapping, hostPASID(slot) != nil, inForce[slot] == nil, isInterrupt,
+            address & 0x10 == 0
+        else { return }
+        facts = facts.filter { if case .unmasked(slot, _) = $0 { false } else { true } }
+        facts.insert(.undelivered(slot))
     }
 
     private mutating func fail(_ slot: Int) {
@@ -222,7 +236,11 @@ public struct ShadowIMS: Sendable {
             case 8:
                 inForce[slot] = nil
                 words[place] = UInt32(word)
-            default: control(UInt32(word), slot)
+                police(slot)
+            default:
+                let wasMasked = !isLive
+                control(UInt32(word), slot)
+                if wasMasked { police(slot) }
             }
         }
         words = words.filter { $0.value != ($0.key % 16 == 12 ? 1 : 0) }

@@ -9,6 +9,8 @@ public struct TraceEvent: Hashable, Sendable, CustomStringConvertible {
         case storePend = "store-pend"
         case storeCoalesce = "store-coalesce"
         case storeDiscard = "store-discard"
+        case relay
+        case storeRelay = "store-relay"
         case reserve, refuse, release
         case bind, unbind
         case reset

@@ -23,6 +23,8 @@ public struct TraceReplay: Hashable, Sendable {
 
     /// What happened in one lane.
     public struct Books: Hashable, Sendable {
+        /// Events that went by the parent's function, to arrive later.
+        public internal(set) var relayed = 0
         /// Messages that left, at once or after they had waited.
         public internal(set) var sent = 0
         /// Events that had to wait.
@@ -91,7 +93,7 @@ public struct TraceReplay: Hashable, Sendable {
     public static func lane(of event: TraceEvent) -> Lane? {
         switch event.kind {
         case .lineSend, .linePend: return .pin
-        case .storeSend, .storePend, .storeCoalesce, .storeDiscard:
+        case .storeSend, .storePend, .storeCoalesce, .storeDiscard, .storeRelay:
             return event.vector.map { .slot($0) }
         default: return event.vector.map { .vector($0) }
         }
@@ -122,6 +124,7 @@ extension TraceReplay.Books {
         case .discard, .storeDiscard:
             discarded += 1
             isWaiting = false
+        case .relay, .storeRelay: relayed += 1
         case .refuse: refused += 1
         case .release: isWaiting = false
         case .reserve, .bind, .unbind, .reset, .oddAccess, .memoryFault, .deviceFault: break

@@ -16,6 +16,7 @@ public enum TraceWord: String, Sendable, CaseIterable {
     case vectorSetAside = "VECTOR-SET-ASIDE"
     case vectorLimit = "VECTOR-LIMIT"
     case vectorDrill = "VECTOR-DRILL"
+    case domainDevice = "DOMAIN-DEVICE"
     case domainParavirtual = "DOMAIN-PARAVIRTUAL"
     case domainRemapping = "DOMAIN-REMAPPING"
     case domainVector = "DOMAIN-VECTOR"

@@ -7,6 +7,7 @@ extension VFIOUserServer.PlacementError: CustomStringConvertible {
         switch self {
         case .host(let error): error.code.description
         case .vectors(let refusal): refusal.code
+        case .storeNotRemapped: "STORE-NOT-REMAPPED"
         case .stopped: "SERVER-STOPPED"
         }
     }
@@ -17,6 +18,9 @@ extension VFIOUserServer.PlacementError: CustomStringConvertible {
         case .host(let error): error.description
         case .vectors(let refusal):
             "could not lease the vectors that the device needs: \(refusal)"
+        case .storeNotRemapped(let parent):
+            "the device has an interrupt message store, and messages of \(parent) are not "
+                + "remapped [\(code)]"
         case .stopped: "the server has stopped [\(code)]"
         }
     }

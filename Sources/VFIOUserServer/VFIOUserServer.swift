@@ -31,6 +31,8 @@ public final class VFIOUserServer: Sendable {
         case host(HostError)
         /// The parent has not the vectors that the device needs at creation.
         case vectors(VectorRefusal)
+        /// The device's message store needs remapping, which `parent` has not.
+        case storeNotRemapped(parent: String)
         /// The server has stopped.
         case stopped
     }
@@ -167,8 +169,15 @@ public final class VFIOUserServer: Sendable {
         _ model: Model, _ placement: DevicePlacement, number: Int, on loop: EventLoop,
         _ observe: @escaping @Sendable (ServerEvent) -> Void
     ) -> Result<Void, PlacementError> {
+        if placement.storeNeedsRemapping, model.messageStore != nil, !placement.parent.remaps {
+            return .failure(.storeNotRemapped(parent: placement.parent.name))
+        }
+        let hostEvents: HostEvents
+        do throws(HostError) {
+            hostEvents = try HostEvents(for: model, of: placement.parent)
+        } catch { return .failure(.host(error)) }
         do throws(VectorRefusal) {
-            let device = try ServedDevice(model, placement)
+            let device = try ServedDevice(model, placement, hostEvents)
             do throws(HostError) {
                 let socket = try UnixListener(path: placement.socketPath)
                 let listener = DeviceListener(
@@ -179,7 +188,10 @@ public final class VFIOUserServer: Sendable {
                     report: { DeviceReport(of: device) },
                     excerpt: { device.excerpt(from: $0, capacity: $1) },
                     changeBudget: { device.changeBudget(to: $0) }, close: { listener.close() })
-            } catch { return .failure(.host(error)) }
+            } catch {
+                device.leaveLoop()
+                return .failure(.host(error))
+            }
             return .success(())
         } catch { return .failure(.vectors(error)) }
     }

@@ -14,7 +14,8 @@ struct TesterMachine {
     /// Memory Space and Bus Master are enabled, and nothing is bound.
     init(_ configuration: InterruptTester.Configuration, _ parent: VectorPool) throws {
         endpoint = try PCIEndpoint(
-            try InterruptTester(configuration), pool: parent, holder: "tester", memory: memory)
+            try InterruptTester(configuration), on: DeviceHost(pool: parent, holder: "tester"),
+            memory: memory)
         endpoint.writeConfig(6, at: 4, .word)
     }
 

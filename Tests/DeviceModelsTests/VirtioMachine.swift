@@ -13,7 +13,8 @@ final class VirtioMachine {
     init(vectors: Int, entropy: ScriptedEntropy = ScriptedEntropy()) throws {
         parent = VectorPool(name: "parent", capacity: vectors)
         endpoint = try PCIEndpoint(
-            VirtioPCI(VirtioRNG(source: entropy)), pool: parent, holder: "device", memory: memory)
+            VirtioPCI(VirtioRNG(source: entropy)), on: DeviceHost(pool: parent, holder: "device"),
+            memory: memory)
         endpoint.writeConfig(6, at: 4, .word)
     }
 

@@ -22,8 +22,8 @@ struct TraceReplayTests {
         init() throws {
             let parent = VectorPool(name: "parent", capacity: 16)
             endpoint = try PCIEndpoint(
-                try InterruptTester(.init(vectors: 4, messages: nil, slots: 2)), pool: parent,
-                holder: "tester", memory: NoMemory())
+                try InterruptTester(.init(vectors: 4, messages: nil, slots: 2)),
+                on: DeviceHost(pool: parent, holder: "tester"), memory: NoMemory())
             let clock = TestClock()
             endpoint.bus.interrupts.trace = TraceRing(capacity: 4096) { clock.next() }
         }

@@ -28,8 +28,8 @@ struct TraceMeasurement: Measurement {
     mutating func round(_ bench: Bench) throws {
         let parent = VectorPool(name: "parent", capacity: 2)
         let endpoint = try PCIEndpoint(
-            try InterruptTester(.init(vectors: 2, messages: nil)), pool: parent, holder: "tester",
-            memory: NoMemory())
+            try InterruptTester(.init(vectors: 2, messages: nil)),
+            on: DeviceHost(pool: parent, holder: "tester"), memory: NoMemory())
         let without = nanoseconds {
             for _ in 0..<Self.raises { endpoint.bus.interrupts.assert(1) }
         }

@@ -83,7 +83,7 @@ public struct DeviceBus: ~Copyable {
     /// The guest has changed the record of `slot` at `record` and rung the doorbell.
     public mutating func refreshSlot(_ slot: VectorIndex, recordAt source: IOVA) {
         let record = readableRecord(at: source)
-        interrupts.withStore { $0.refresh(slot, record: record, into: &$1) }
+        interrupts.refreshSlot(slot, record: record)
     }
 
     private mutating func readableRecord(at source: IOVA) -> IMSRecord? {

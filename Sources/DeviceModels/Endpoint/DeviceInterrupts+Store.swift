@@ -1,3 +1,4 @@
+import IRQDomains
 import InterruptTrace
 package import MessageSignaledInterrupts
 public import PlatformTypes
@@ -10,12 +11,33 @@ extension DeviceInterrupts {
     /// States that an event of `slot` happened and that its cause holds. Array store only; for a
     /// queue store ask the bus, which reads the slot's record.
     public mutating func assertSlot(_ slot: VectorIndex) {
+        guard !relay(slot) else { return }
+        deliverSlot(slot)
+    }
+
+    /// Has the parent's function signal an event of `slot`, if it does.
+    private mutating func relay(_ slot: VectorIndex) -> Bool {
+        guard leases.areSignalled, let place = leases.place(ofSlot: slot), leases.raise(place)
+        else { return false }
+        record(.storeRelay, vector: slot)
+        return true
+    }
+
+    /// An event of `slot` arrives at the store that the guest sees.
+    mutating func deliverSlot(_ slot: VectorIndex) {
+        if let record = recordsInFlight[slot] { return deliver(slot, record) }
         guard let delivery = store?.assert(slot) else { return }
+        take(delivery, of: slot)
+    }
+
+    private mutating func deliver(_ slot: VectorIndex, _ record: IMSRecord?) {
+        guard let delivery = store?.assert(slot, record: record) else { return }
         take(delivery, of: slot)
     }
 
     /// States that the cause of `slot` no longer holds; an event that waits will not be sent.
     public mutating func deassertSlot(_ slot: VectorIndex) {
+        if let place = leases.place(ofSlot: slot) { settleInFlight(place) }
         if store?.deassert(slot) == true {
             record(.storeDiscard, vector: slot, reason: .discarded(.withdrawn))
         }
@@ -25,8 +47,34 @@ extension DeviceInterrupts {
 
     /// States that an event of `slot` of a queue store happened, with the record in memory.
     mutating func assertSlot(_ slot: VectorIndex, record: IMSRecord?) {
-        guard let delivery = store?.assert(slot, record: record) else { return }
-        take(delivery, of: slot)
+        if relay(slot) {
+            recordsInFlight[slot] = .some(record)
+        } else {
+            deliver(slot, record)
+        }
+    }
+
+    /// The guest has changed the record of `slot` and rung the doorbell: events that had left
+    /// before arrive before.
+    mutating func refreshSlot(_ slot: VectorIndex, record: IMSRecord?) {
+        if let place = leases.place(ofSlot: slot) { settleInFlight(place) }
+        withStore { $0.refresh(slot, record: record, into: &$1) }
+    }
+
+    /// States whether messages of slots can leave at all.
+    package mutating func setStoreBound(_ bound: Bool) {
+        for slot in (0..<leases.slotCount).compactMap({ VectorIndex($0) }) {
+            guard let place = leases.place(ofSlot: slot) else { continue }
+            if bound {
+                do throws(VectorRefusal) { try leases.activate(place) } catch {
+                    note(error, of: slot)
+                    continue
+                }
+            } else {
+                deactivate(place)
+            }
+            withStore { $0.setBound(slot, bound, into: &$1) }
+        }
     }
 
     /// Changes the store; what that releases goes to the outbox. Returns nil without a store.

@@ -1,4 +1,3 @@
-import BasicContainers
 public import IRQDomains
 public import InterruptTrace
 public import MessageSignaledInterrupts
@@ -30,64 +29,53 @@ public struct DeviceInterrupts: ~Copyable {
     /// What must go out once the device has returned.
     package internal(set) var outbox = InterruptOutbox()
 
-    /// Those of the vectors, and those of the slots behind them.
-    private var leases: UniqueArray<VectorLease?>
-    private let vectorCount: Int
-    /// By which mechanisms somebody receives the messages of each lease.
+    /// What backs vectors and slots.
+    var leases: DeviceLeases
+    /// By which mechanisms somebody receives the messages of each vector.
     private var receivers: [Set<InterruptMechanism>]
-    private let pool: VectorPool
-    private let holder: String
-    private let requester: RequesterID
+    /// Whether somebody receives the pin.
+    private var isPinBound = false
+    /// The records of a queue store as they stood when events left for the parent's function.
+    var recordsInFlight: [VectorIndex: IMSRecord?] = [:]
 
-    /// A lease backs the vector of its index in the table, and the message of the same number:
-    /// only one of the two is ever in force.
     package init(
-        _ function: FunctionInterrupts, store: IMSFunction?, pool: VectorPool, holder: String,
-        requester: RequesterID, admission: VectorAdmission
+        _ function: FunctionInterrupts, store: IMSFunction?, on host: DeviceHost,
+        admission: VectorAdmission
     ) throws(VectorRefusal) {
         self.function = function
         self.store = store
-        self.pool = pool
-        self.holder = holder
-        self.requester = requester
-        let vectors = max(function.msix.tableSize, function.msi.messageCount)
-        let slots = store?.slotCount ?? 0
-        vectorCount = vectors
-        leases = UniqueArray(minimumCapacity: vectors + slots)
-        receivers = Array(repeating: [], count: vectors)
+        leases = DeviceLeases(
+            vectors: function.leasedCount, slots: store?.slotCount ?? 0, on: host)
+        receivers = Array(repeating: [], count: function.leasedCount)
         outbox.sends.reserveCapacity(function.sourceCount)
-        for _ in 0..<vectors {
-            let lease: VectorLease?
-            switch admission {
-            case .atCreation: lease = try pool.reserve(for: holder, from: requester)
-            case .onRequest: lease = nil
-            }
-            leases.append(lease)
+        if case .atCreation = admission {
+            for place in 0..<leases.vectorCount { try leases.reserve(place, active: false) }
         }
-        for slot in 0..<slots {
-            leases.append(try pool.reserve(for: holder, from: requester))
-            if let slot = VectorIndex(slot) {
-                self.store?.setReserved(slot, true, into: &outbox.storeSends)
-            }
+        for place in leases.vectorCount..<leases.count {
+            try leases.reserve(place, active: false)
         }
-        guard case .atCreation = admission else { return }
-        for index in 0..<vectors {
-            if let vector = VectorIndex(index) {
-                self.function.setReserved(vector, true, into: &outbox)
-            }
-        }
+        for place in 0..<leases.count where leases.isLeased(place) { state(reserved: true, place) }
     }
 
     // MARK: For the device
 
     /// States that an event happened for `vector` and that its cause holds.
     public mutating func assert(_ vector: VectorIndex) {
+        if leases.areSignalled, let place = leases.place(of: vector), leases.raise(place) {
+            return record(.relay, vector: vector)
+        }
+        deliver(vector)
+    }
+
+    /// An event of `vector` arrives at the function that the guest sees.
+    mutating func deliver(_ vector: VectorIndex) {
         let delivery = function.assert(vector, into: &outbox)
         if trace != nil { record(delivery, of: vector) }
     }
 
     /// States that the cause of `vector` no longer holds.
     public mutating func deassert(_ vector: VectorIndex) {
+        if let place = leases.place(of: vector) { settleInFlight(place) }
         if function.deassert(vector) {
             record(.discard, vector: vector, reason: .discarded(.withdrawn))
         }
@@ -114,30 +102,40 @@ public struct DeviceInterrupts: ~Copyable {
     ///
     /// Returns whether a lease is held now. A vector that has one keeps it.
     public mutating func reserve(_ vector: VectorIndex) -> Bool {
-        guard vector.index < vectorCount else { return false }
-        if isReserved(vector) { return true }
+        guard let place = leases.place(of: vector) else { return false }
+        if leases.isLeased(place) { return true }
         do throws(VectorRefusal) {
-            var lease = try pool.reserve(for: holder, from: requester)
-            if !receivers[vector.index].isEmpty { try lease.activate() }
-            leases[vector.index] = consume lease
+            try leases.reserve(place, active: isReceived(place))
         } catch {
             note(error, of: vector)
             return false
         }
         record(.reserve, vector: vector)
-        function.setReserved(vector, true, into: &outbox)
+        state(reserved: true, place)
         return true
     }
 
     /// Gives up the lease of `vector`; an event that waits for it is discarded.
     public mutating func release(_ vector: VectorIndex) {
-        guard isReserved(vector) else { return }
-        function.setReserved(vector, false, into: &outbox)
-        leases[vector.index] = nil
+        guard let place = leases.place(of: vector), leases.isLeased(place) else { return }
+        deactivate(place)
+        state(reserved: false, place)
+        leases.release(place)
         record(.release, vector: vector)
     }
 
-    private mutating func note(_ refusal: VectorRefusal, of vector: VectorIndex) {
+    /// Tells the function or the store whether a lease is held at `place`.
+    private mutating func state(reserved: Bool, _ place: Int) {
+        let isVector = place < leases.vectorCount
+        guard let index = VectorIndex(isVector ? place : place - leases.vectorCount) else { return }
+        if isVector {
+            function.setReserved(index, reserved, into: &outbox)
+        } else {
+            store?.setReserved(index, reserved, into: &outbox.storeSends)
+        }
+    }
+
+    mutating func note(_ refusal: VectorRefusal, of vector: VectorIndex) {
         refusals &+= 1
         lastRefusal = refusal
         record(.refuse, vector: vector, reason: Self.reason(refusal.code))
@@ -153,18 +151,11 @@ public struct DeviceInterrupts: ~Copyable {
 
     /// Whether a lease is held for `vector`.
     public func isReserved(_ vector: VectorIndex) -> Bool {
-        vector.index < vectorCount && isLeased(vector.index)
-    }
-
-    private func isLeased(_ place: Int) -> Bool {
-        switch leases[place] {
-        case .some: true
-        case .none: false
-        }
+        leases.place(of: vector).map { leases.isLeased($0) } ?? false
     }
 
     /// Vectors and slots that hold a lease.
-    public var reservedCount: Int { (0..<leases.count).count { isLeased($0) } }
+    public var reservedCount: Int { (0..<leases.count).count { leases.isLeased($0) } }
 
     /// Records an event of the device's own if somebody traces.
     public mutating func record(
@@ -202,14 +193,14 @@ public struct DeviceInterrupts: ~Copyable {
     package mutating func setBound(
         _ mechanism: InterruptMechanism, _ vector: VectorIndex, _ bound: Bool
     ) -> VectorRefusal? {
-        if vector.index < vectorCount {
+        if let place = leases.place(of: vector) {
             if bound {
-                receivers[vector.index].insert(mechanism)
+                receivers[place].insert(mechanism)
             } else {
-                receivers[vector.index].remove(mechanism)
+                receivers[place].remove(mechanism)
             }
-            if let refusal = activate(vector.index, !receivers[vector.index].isEmpty) {
-                receivers[vector.index].remove(mechanism)
+            if let refusal = activateIfReceived(place) {
+                receivers[place].remove(mechanism)
                 note(refusal, of: vector)
                 return refusal
             }
@@ -221,47 +212,38 @@ public struct DeviceInterrupts: ~Copyable {
         return nil
     }
 
-    /// Makes the lease at `place` active or not; without effect where there is none.
-    private mutating func activate(_ place: Int, _ active: Bool) -> VectorRefusal? {
-        guard isLeased(place) else { return nil }
-        guard active else {
-            leases[place]?.deactivate()
+    /// States whether somebody receives the pin. Where the causes of vectors hold it and a function
+    /// of the parent signals them, their leases are active while somebody does.
+    ///
+    /// Returns why one could not be made active; then the pin is not bound.
+    package mutating func setPinBound(_ bound: Bool) -> VectorRefusal? {
+        isPinBound = bound
+        if leases.areSignalled, function.pinSource == .anyCause {
+            for place in 0..<leases.vectorCount {
+                guard let refusal = activateIfReceived(place) else { continue }
+                _ = setPinBound(false)
+                if let vector = VectorIndex(place) { note(refusal, of: vector) }
+                return refusal
+            }
+        }
+        setPin(.unbound, !bound)
+        return nil
+    }
+
+    private func isReceived(_ place: Int) -> Bool {
+        !receivers[place].isEmpty
+            || isPinBound && leases.areSignalled && function.pinSource == .anyCause
+    }
+
+    private mutating func activateIfReceived(_ place: Int) -> VectorRefusal? {
+        guard isReceived(place) else {
+            deactivate(place)
             return nil
         }
         do throws(VectorRefusal) {
-            try leases[place]?.activate()
+            try leases.activate(place)
             return nil
         } catch { return error }
-    }
-
-    /// What the lease of `vector` holds in the parent's domains, or nil without one.
-    package func hostInterrupt(_ vector: VectorIndex) -> HostInterrupt? {
-        vector.index < vectorCount ? hostInterrupt(at: vector.index) : nil
-    }
-
-    /// What the lease of `slot` holds in the parent's domains, or nil without one.
-    package func hostInterrupt(ofSlot slot: VectorIndex) -> HostInterrupt? {
-        let place = vectorCount + slot.index
-        return place < leases.count ? hostInterrupt(at: place) : nil
-    }
-
-    private func hostInterrupt(at place: Int) -> HostInterrupt? {
-        switch leases[place] {
-        case .some(let lease): lease.interrupt
-        case .none: nil
-        }
-    }
-
-    /// States whether messages of slots can leave at all.
-    package mutating func setStoreBound(_ bound: Bool) {
-        for slot in 0..<(store?.slotCount ?? 0) {
-            guard let number = VectorIndex(slot) else { continue }
-            if let refusal = activate(vectorCount + slot, bound) {
-                note(refusal, of: number)
-                continue
-            }
-            withStore { $0.setBound(number, bound, into: &$1) }
-        }
     }
 
     /// Sets or removes an obstacle of the pin.
@@ -287,6 +269,7 @@ public struct DeviceInterrupts: ~Copyable {
 
     /// Resets every mechanism.
     package mutating func reset(keepingCauses: Bool) {
+        for place in 0..<leases.count { settleInFlight(place) }
         function.reset(keepingCauses: keepingCauses, into: &outbox)
         store?.reset(keepingCauses: keepingCauses)
         record(.reset, reason: .word(keepingCauses ? .power : .function))

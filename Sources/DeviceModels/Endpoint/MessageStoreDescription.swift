@@ -31,9 +31,11 @@ public struct MessageStoreDescription: Hashable, Sendable {
     }
 
     /// The store after power-on.
-    var function: IMSFunction {
+    func function(needsRemapping: Bool) -> IMSFunction {
         let store: IMSFunction.Store = place == .queue ? .queue : .array
-        guard let function = IMSFunction(store, slots: slots, translation: translation) else {
+        let function = IMSFunction(
+            store, slots: slots, translation: translation, needsRemapping: needsRemapping)
+        guard let function else {
             preconditionFailure("a store has 1 to 2048 slots (rule IMS-1), not \(slots)")
         }
         return function

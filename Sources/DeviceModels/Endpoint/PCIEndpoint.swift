@@ -36,13 +36,10 @@ public final class PCIEndpoint<Model: DeviceModel> {
     /// Puts a function together and leases what the model wants leased at creation.
     ///
     /// - Parameters:
-    ///   - pool: the parent whose vectors back the device's.
-    ///   - holder: the device's name in the parent's books.
-    ///   - requester: the function as the parent's domains know it.
+    ///   - host: what backs its vectors.
     ///   - memory: the guest memory that the device reaches.
     public init(
-        _ model: Model, pool: VectorPool, holder: String,
-        requester: RequesterID = RequesterID(0), memory: any GuestMemory
+        _ model: Model, on host: DeviceHost, memory: any GuestMemory
     ) throws(VectorRefusal) {
         self.model = model
         description = model.function
@@ -53,8 +50,8 @@ public final class PCIEndpoint<Model: DeviceModel> {
         hasMSI = description.msiLayout != nil
         let interrupts = try DeviceInterrupts(
             FunctionInterrupts(description, pinSource: model.pinSource),
-            store: model.messageStore?.function, pool: pool, holder: holder,
-            requester: requester, admission: model.admission)
+            store: model.messageStore?.function(needsRemapping: host.storeNeedsRemapping),
+            on: host, admission: model.admission)
         bus = DeviceBus(interrupts: interrupts, memory: memory)
     }
 
@@ -117,6 +114,9 @@ public final class PCIEndpoint<Model: DeviceModel> {
     package func expireTimer(_ expirations: UInt64) {
         model.timerExpired(expirations, on: &bus)
     }
+
+    /// The parent's function has told the handler of `place`.
+    package func takeArrivals(_ place: Int) { bus.interrupts.takeArrivals(place) }
 
     // MARK: Reset
 

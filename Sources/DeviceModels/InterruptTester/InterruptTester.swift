@@ -21,17 +21,21 @@ public struct InterruptTester: DeviceModel, Sendable {
         public var slots: Int
         /// Where the slots are: in BAR 4, or in guest memory.
         public var store: IMSFunction.Store
+        /// Which PASID of the host stands for which of the guest; none else can be translated.
+        public var pasids: [PASID: PASID]
 
         /// A tester with everything that is not said otherwise.
         public init(
             vectors: Int = 2048, messages: MSILayout? = MSILayout(messages: 32),
-            hasPin: Bool = true, slots: Int = 0, store: IMSFunction.Store = .array
+            hasPin: Bool = true, slots: Int = 0, store: IMSFunction.Store = .array,
+            pasids: [PASID: PASID] = [:]
         ) {
             self.vectors = vectors
             self.messages = messages
             self.hasPin = hasPin
             self.slots = slots
             self.store = store
+            self.pasids = pasids
         }
 
         /// How many causes the tester has beside its slots: one for each vector or message,
@@ -50,7 +54,7 @@ public struct InterruptTester: DeviceModel, Sendable {
     public let pinSource = FunctionInterrupts.PinSource.anyCause
     /// It ticks.
     public let usesTimer = true
-    /// A client's memory knows no PASIDs: a slot that names one cannot be translated.
+    /// Its slots, if it has any.
     public let messageStore: MessageStoreDescription?
 
     /// What it is.
@@ -107,7 +111,7 @@ public struct InterruptTester: DeviceModel, Sendable {
         return MessageStoreDescription(
             slots: configuration.slots,
             configuration.store == .array ? .array(bar: slotBAR, offset: 0) : .queue,
-            translation: PASIDTranslation(defaultPASID: noPASID))
+            translation: PASIDTranslation(defaultPASID: noPASID, hosts: configuration.pasids))
     }
 
     /// Behind the largest table.

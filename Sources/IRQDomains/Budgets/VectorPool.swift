@@ -26,15 +26,16 @@ public final class VectorPool: Sendable {
         public let refused: UInt64
         /// The domains that each vector passes, from the device to the root.
         public let domains: [DomainChain.Figures]
+        /// The domain that has the least left, which limits the others.
+        public let limiting: DomainRefusal.Domain
+        /// Messages of the parent's function that reached nobody: dropped, blocked, without sense,
+        /// or to nobody's interrupt.
+        public let lostMessages: UInt64
         /// Whoever has a budget or holds a vector, by name.
         public let holders: [Holder]
 
         /// Vectors that anybody can still lease.
         public var available: Int { capacity - held - setAside }
-        /// The domain that has the least left, which limits the others.
-        public var limiting: DomainRefusal.Domain? {
-            domains.min { $0.available < $1.available }?.domain
-        }
     }
 
     /// One instance in the parent's books.
@@ -49,19 +50,15 @@ public final class VectorPool: Sendable {
         public let refused: UInt64
     }
 
-    private struct Books {
-        var ledger: VectorLedger
-        var chain: DomainChain
-    }
-
     /// The parent's name in messages.
     public let name: String
-    private let books: Mutex<Books>
+    private let books: Mutex<ParentBooks>
 
     /// A parent with as many vectors as its domains carry at once.
     ///
     /// - Parameters:
-    ///   - domains: what each vector passes and takes a part of.
+    ///   - domains: what each vector passes and takes a part of, and the parent's function if
+    ///     that signals them.
     ///   - overcommits: as below.
     ///   - refusing: as below.
     /// - Precondition: `refusing` is not negative.
@@ -71,7 +68,7 @@ public final class VectorPool: Sendable {
         self.name = name
         let ledger = VectorLedger(
             capacity: domains.capacity, overcommits: overcommits, rehearsals: refusing)
-        books = Mutex(Books(ledger: ledger, chain: domains))
+        books = Mutex(ParentBooks(ledger: ledger, chain: domains))
     }
 
     /// A parent with `capacity` vectors, each of which takes an event descriptor.
@@ -129,13 +126,18 @@ public final class VectorPool: Sendable {
 
     /// The figures now.
     public var figures: Figures {
-        let (books, domains) = books.withLock { ($0.ledger, $0.chain.figures) }
+        let (books, domains, limiting, lost) = books.withLock {
+            (
+                $0.ledger, $0.chain.figures, $0.chain.limiting.domain,
+                $0.chain.lostMessages &+ $0.unheard
+            )
+        }
         let names = Set(books.budgets.keys).union(books.holders.keys).sorted()
         return Figures(
             capacity: books.capacity, held: books.held, setAside: books.committed - books.held,
             guaranteed: books.guaranteed, expected: books.expected,
             overcommits: books.overcommits, granted: books.granted, refused: books.refused,
-            domains: domains,
+            domains: domains, limiting: limiting, lostMessages: lost,
             holders: names.map { name in
                 Holder(
                     name: name, budget: books.budgets[name], held: books.holders[name] ?? 0,
@@ -143,32 +145,55 @@ public final class VectorPool: Sendable {
             })
     }
 
-    fileprivate func activate(
-        _ interrupt: HostInterrupt
-    ) throws(VectorRefusal) -> HostInterrupt {
-        let outcome: Result<HostInterrupt, VectorRefusal> = books.withLock { books in
-            var interrupt = interrupt
-            do throws(DomainRefusal) {
-                try books.chain.activate(&interrupt)
-                return .success(interrupt)
-            } catch { return .failure(.domain(error)) }
-        }
-        return try outcome.get()
+    /// Whether events leave a function of the parent's, and not the program itself.
+    public var hasFunction: Bool { books.withLock { $0.chain.device != nil } }
+
+    /// Whether messages name entries of a remapping table.
+    public var remaps: Bool { books.withLock { $0.chain.remapping != nil } }
+
+    /// What happened at the parent's function to the events of `interrupt`; nil where the parent is
+    /// a program.
+    public func counts(of interrupt: HostInterrupt) -> SourceCounts? {
+        guard let source = interrupt.source else { return nil }
+        return books.withLock { $0.counts(source) }
     }
 
-    fileprivate func deactivate(_ interrupt: HostInterrupt) -> HostInterrupt {
-        books.withLock { books in
+    fileprivate func activate(
+        _ interrupt: HostInterrupt, _ handler: HostHandler?
+    ) throws(VectorRefusal) -> HostInterrupt {
+        let outcome: Result<(HostInterrupt, HostHandler?), VectorRefusal> = books.withLock {
             var interrupt = interrupt
-            books.chain.deactivate(&interrupt)
-            return interrupt
+            do throws(DomainRefusal) {
+                let told = try $0.activate(&interrupt, handler)
+                return .success((interrupt, told))
+            } catch { return .failure(.domain(error)) }
         }
+        let (interrupt, told) = try outcome.get()
+        told?.wake()
+        return interrupt
+    }
+
+    fileprivate func deactivate(_ interrupt: HostInterrupt) -> (HostInterrupt, late: UInt64) {
+        var interrupt = interrupt
+        let ended = books.withLock { $0.deactivate(&interrupt) }
+        ended.next?.wake()
+        return (interrupt, ended.late)
     }
 
     fileprivate func take(back interrupt: HostInterrupt) {
-        books.withLock { books in
-            books.chain.free(interrupt)
-            books.ledger.release(from: interrupt.holder)
-        }
+        let told = books.withLock { $0.free(interrupt) }
+        told?.wake()
+    }
+
+    fileprivate func raise(_ source: ParentSource) {
+        let told = books.withLock { $0.raise(source) }
+        told?.wake()
+    }
+
+    fileprivate func takeArrivals(_ source: ParentSource, _ handler: HostHandler) -> UInt64 {
+        let taken = books.withLock { $0.takeArrivals(source, handler) }
+        taken.next?.wake()
+        return taken.events
     }
 }
 
@@ -177,6 +202,7 @@ public struct VectorLease: ~Copyable, Sendable {
     private let pool: VectorPool
     /// What it holds in each of the parent's domains.
     public private(set) var interrupt: HostInterrupt
+    private var handler: HostHandler?
 
     fileprivate init(pool: VectorPool, interrupt: HostInterrupt) {
         self.pool = pool
@@ -185,15 +211,42 @@ public struct VectorLease: ~Copyable, Sendable {
 
     /// Makes it active in every domain: messages go where it leads from now on. Without effect if
     /// it is.
-    public mutating func activate() throws(VectorRefusal) {
+    ///
+    /// - Parameter handler: who hears of it where a function of the parent signals; by
+    ///   whichever thread raises.
+    public mutating func activate(_ handler: HostHandler? = nil) throws(VectorRefusal) {
         guard !interrupt.isActive else { return }
-        interrupt = try pool.activate(interrupt)
+        interrupt = try pool.activate(interrupt, handler)
+        self.handler = handler
     }
 
     /// Ends that messages go anywhere; the vector stays leased. Without effect if it is not active.
-    public mutating func deactivate() {
-        guard interrupt.isActive else { return }
-        interrupt = pool.deactivate(interrupt)
+    ///
+    /// Returns how many events the parent's function had signalled that nobody has taken.
+    @discardableResult
+    public mutating func deactivate() -> UInt64 {
+        guard interrupt.isActive else { return 0 }
+        let (interrupt, late) = pool.deactivate(interrupt)
+        self.interrupt = interrupt
+        handler = nil
+        return late
+    }
+
+    /// Has the parent's function signal an event. Returns false where the parent is a program or
+    /// the lease is not active: then nobody would hear of it, and the event is the caller's.
+    ///
+    /// May be called from any thread.
+    public func raise() -> Bool {
+        guard let source = interrupt.source, handler != nil else { return false }
+        pool.raise(source)
+        return true
+    }
+
+    /// Takes the events that the parent's function has signalled since the last call, as the
+    /// handler of an interrupt does.
+    public func takeArrivals() -> UInt64 {
+        guard let handler, let source = interrupt.source else { return 0 }
+        return pool.takeArrivals(source, handler)
     }
 
     deinit { pool.take(back: interrupt) }

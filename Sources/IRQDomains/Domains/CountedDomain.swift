@@ -18,7 +18,7 @@ public struct CountedDomain: Hashable, Sendable {
     /// How many are taken.
     public var inUse: Int { numbers.capacity - numbers.free }
 
-    mutating func allocate() -> Int? { numbers.take() }
+    mutating func allocate(_ count: Int = 1) -> Int? { numbers.take(count) }
 
     mutating func free(_ number: Int) { numbers.give(back: number) }
 }

@@ -2,8 +2,8 @@ public import PlatformTypes
 
 /// The domains that an interrupt of a device passes, from the device to the root.
 ///
-/// Allocation goes from the root up, as promises are made before they are relied upon, and
-/// activation too; a failure leaves every domain as it was. The device's own domain is its table.
+/// The device's own domain is the function of the parent that signals, where there is one. A step
+/// that fails leaves every domain as it was.
 /// Rules are numbered in `docs/specifications/domains.md`.
 public struct DomainChain: Hashable, Sendable {
     /// The domain that ends the chain.
@@ -14,25 +14,14 @@ public struct DomainChain: Hashable, Sendable {
         case counted(CountedDomain)
     }
 
-    /// How much of a domain is in use.
-    public struct Figures: Hashable, Sendable {
-        /// Which domain.
-        public let domain: DomainRefusal.Domain
-        /// How many there are.
-        public let capacity: Int
-        /// How many are in use.
-        public let inUse: Int
-
-        /// How many are left.
-        public var available: Int { capacity - inUse }
-    }
-
+    /// The interrupts of the parent's function; nil where the parent is a program.
+    public private(set) var device: DeviceDomain?
     /// Numbers that guests ask for, if the chain has them.
     public private(set) var paravirtual: CountedDomain?
     /// The remapping table, if the chain has one.
-    public private(set) var remapping: RemappingDomain?
+    public internal(set) var remapping: RemappingDomain?
     /// Vectors of processors, if the chain ends in those.
-    public private(set) var vectors: VectorDomain?
+    public internal(set) var vectors: VectorDomain?
     /// Routes or descriptors, if the chain ends in those.
     public private(set) var numbers: CountedDomain?
     /// How many interrupts each holder has.
@@ -41,16 +30,39 @@ public struct DomainChain: Hashable, Sendable {
     /// all. For tests of what a failure leaves behind.
     package var stepsLeft: Int?
 
+    /// Messages that said nothing which the root understands.
+    public internal(set) var malformed: UInt64 = 0
+    /// The first of the entries, or of the root's numbers, that belong to messages of MSI: those
+    /// share an address, and follow one another.
+    private(set) var block: Int?
+
     /// A chain of these domains.
+    ///
+    /// - Precondition: the parent's function has MSI with several messages only where a remapping
+    ///   table or a counted root has room for them in a row; vectors of processors are not taken
+    ///   in rows.
     public init(
-        paravirtual: CountedDomain? = nil, remapping: RemappingDomain? = nil, root: Root
+        device: DeviceDomain? = nil, paravirtual: CountedDomain? = nil,
+        remapping: RemappingDomain? = nil, root: Root
     ) {
+        self.device = device
         self.paravirtual = paravirtual
         self.remapping = remapping
         switch root {
         case .vector(let domain): vectors = domain
         case .counted(let domain): numbers = domain
         }
+        guard let device, device.count(of: .msi) > 0, remapping != nil || numbers != nil else {
+            precondition(
+                device?.count(of: .msi) ?? 0 < 2, "several messages of MSI need numbers in a row")
+            return
+        }
+        let messages = device.count(of: .msi)
+        block =
+            remapping == nil
+            ? numbers?.allocate(messages)
+            : self.remapping?.allocate(messages, for: device.requester)
+        precondition(block != nil, "messages of MSI have numbers in a row")
     }
 
     /// A chain that ends in `capacity` event descriptors, with nothing before them.
@@ -58,75 +70,37 @@ public struct DomainChain: Hashable, Sendable {
         self.init(root: .counted(CountedDomain(.event, capacity: capacity)))
     }
 
-    // MARK: Questions
-
-    /// Each domain from the device to the root.
-    public var figures: [Figures] {
-        var figures: [Figures] = []
-        if let paravirtual {
-            figures.append(
-                Figures(
-                    domain: paravirtual.domain, capacity: paravirtual.capacity,
-                    inUse: paravirtual.inUse))
-        }
-        if let remapping {
-            figures.append(
-                Figures(
-                    domain: .remapping, capacity: remapping.capacity, inUse: remapping.inUse))
-        }
-        if let vectors {
-            figures.append(
-                Figures(domain: .vector, capacity: vectors.capacity, inUse: vectors.inUse))
-        }
-        if let numbers {
-            figures.append(
-                Figures(
-                    domain: numbers.domain, capacity: numbers.capacity, inUse: numbers.inUse))
-        }
-        return figures
-    }
-
-    /// The domain that has the least left: what limits the whole chain.
-    public var limiting: Figures {
-        guard let least = figures.min(by: { $0.available < $1.available }) else {
-            preconditionFailure("a chain has a root")
-        }
-        return least
-    }
-
-    /// The most interrupts that can be allocated at once. A domain that keeps no promises does not
-    /// limit that, only how many of them can be active.
-    public var capacity: Int {
-        figures.filter { $0.domain != .vector || vectors?.keepsPromises == true }
-            .map(\.capacity).min() ?? .max
-    }
-
     // MARK: Life of an interrupt
 
     /// Allocates an interrupt of `holder` in every domain. It is not active.
     ///
-    /// - Parameter affinity: processors on each of which a vector is to be set aside; nil for an
-    ///   interrupt that goes where there is room.
+    /// - Parameters:
+    ///   - requester: the function whose messages it carries, where the parent is a program; the
+    ///     messages of a parent's function are its own.
+    ///   - affinity: processors on each of which a vector is to be set aside; nil for an interrupt
+    ///     that goes where there is room.
     public mutating func allocate(
-        for holder: String, from source: RequesterID, managedOn affinity: CPUSet? = nil
+        for holder: String, from requester: RequesterID, managedOn affinity: CPUSet? = nil
     ) throws(DomainRefusal) -> HostInterrupt {
-        let place = try allocateRoot(affinity)
+        let source = try allocateSource()
+        let root: HostInterrupt.Root
         do throws(DomainRefusal) {
-            let entry = try allocateEntry(source)
-            do throws(DomainRefusal) {
-                let number = try allocateNumber()
-                holders[holder, default: 0] += 1
-                return HostInterrupt(
-                    holder: holder, source: source, paravirtual: number, remapping: entry,
-                    root: place)
-            } catch {
-                if let entry { remapping?.free(entry) }
-                throw error
-            }
+            root = try allocateRoot(affinity, source)
         } catch {
-            freeRoot(place)
+            if let source { device?.free(source) }
             throw error
         }
+        var interrupt = HostInterrupt(
+            holder: holder, requester: device?.requester ?? requester, source: source, root: root)
+        do throws(DomainRefusal) {
+            try allocateEntry(of: &interrupt)
+            try allocateNumber(of: &interrupt)
+        } catch {
+            giveBack(interrupt)
+            throw error
+        }
+        holders[holder, default: 0] += 1
+        return interrupt
     }
 
     /// Makes `interrupt` active: from now on its messages arrive. Without effect if it is.
@@ -137,9 +111,7 @@ public struct DomainChain: Hashable, Sendable {
     ) throws(DomainRefusal) {
         guard !interrupt.isActive else { return }
         let target = try activateRoot(&interrupt, affinity)
-        if let entry = interrupt.remapping, let target {
-            remapping?.retarget(entry, to: .vector(target))
-        }
+        lead(interrupt, to: target)
         interrupt.isActive = true
     }
 
@@ -167,9 +139,7 @@ public struct DomainChain: Hashable, Sendable {
             case .promise = claim
         else { return nil }
         let target = try activateRoot(&interrupt, affinity)
-        if let entry = interrupt.remapping, let target {
-            remapping?.retarget(entry, to: .vector(target))
-        }
+        lead(interrupt, to: target)
         vectors?.deactivate(claim, old)
         return target
     }
@@ -177,56 +147,86 @@ public struct DomainChain: Hashable, Sendable {
     /// Gives back everything that `interrupt` holds.
     public mutating func free(_ interrupt: consuming HostInterrupt) {
         deactivate(&interrupt)
-        if let number = interrupt.paravirtual { paravirtual?.free(number) }
-        if let entry = interrupt.remapping { remapping?.free(entry) }
-        freeRoot(interrupt.root)
         guard let count = holders[interrupt.holder] else {
             preconditionFailure("an interrupt returns to the chain that allocated it")
         }
         holders[interrupt.holder] = count == 1 ? nil : count - 1
-    }
-
-    /// What becomes of a message of `source` that names entry `number` of the remapping table;
-    /// nil where the chain has none.
-    public mutating func remap(
-        _ number: Int, from source: RequesterID
-    ) -> RemappingDomain.Remapped? {
-        remapping?.remap(number, from: source)
+        giveBack(interrupt)
     }
 
     // MARK: Steps
 
+    private var rootDomain: DomainRefusal.Domain { numbers?.domain ?? .vector }
+
+    func isInBlock(_ source: ParentSource?) -> Bool {
+        block != nil && source?.backing == .msi
+    }
+
+    private mutating func allocateSource() throws(DomainRefusal) -> ParentSource? {
+        guard device != nil else { return nil }
+        try step(.device, .allocate)
+        guard let source = device?.allocate() else { throw refusal(.device, .allocate) }
+        return source
+    }
+
     private mutating func allocateRoot(
-        _ affinity: CPUSet?
+        _ affinity: CPUSet?, _ source: ParentSource?
     ) throws(DomainRefusal) -> HostInterrupt.Root {
+        try step(rootDomain, .allocate)
         guard vectors == nil else {
-            try step(.vector, .allocate)
             let claim: VectorDomain.Claim = affinity.map { .managed($0) } ?? .promise
             guard vectors?.allocate(claim) == true else { throw refusal(.vector, .allocate) }
             return .vector(claim, nil)
         }
-        let domain = numbers?.domain ?? .event
-        try step(domain, .allocate)
-        guard let number = numbers?.allocate() else { throw refusal(domain, .allocate) }
-        return domain == .route ? .route(number) : .event(number)
+        let number =
+            remapping == nil && isInBlock(source)
+            ? block.map { $0 + (source?.number ?? 0) } : numbers?.allocate()
+        guard let number else { throw refusal(rootDomain, .allocate) }
+        return rootDomain == .route ? .route(number) : .event(number)
     }
 
-    private mutating func allocateEntry(_ source: RequesterID) throws(DomainRefusal) -> Int? {
-        guard remapping != nil else { return nil }
+    private mutating func allocateEntry(
+        of interrupt: inout HostInterrupt
+    ) throws(DomainRefusal) {
+        guard remapping != nil else { return }
         try step(.remapping, .allocate)
-        guard let entry = remapping?.allocate(for: source) else {
-            throw refusal(.remapping, .allocate)
-        }
-        return entry
+        let entry =
+            isInBlock(interrupt.source)
+            ? block.map { $0 + (interrupt.source?.number ?? 0) }
+            : remapping?.allocate(for: interrupt.requester)
+        guard let entry else { throw refusal(.remapping, .allocate) }
+        interrupt.remapping = entry
     }
 
-    private mutating func allocateNumber() throws(DomainRefusal) -> Int? {
-        guard paravirtual != nil else { return nil }
+    private mutating func allocateNumber(
+        of interrupt: inout HostInterrupt
+    ) throws(DomainRefusal) {
+        guard paravirtual != nil else { return }
         try step(.paravirtual, .allocate)
         guard let number = paravirtual?.allocate() else {
             throw refusal(.paravirtual, .allocate)
         }
-        return number
+        interrupt.paravirtual = number
+    }
+
+    /// Has the entry of `interrupt`, if it has one, lead where the interrupt ends.
+    private mutating func lead(_ interrupt: HostInterrupt, to target: VectorTarget?) {
+        guard let entry = interrupt.remapping,
+            let destination = target.map({ .vector($0) }) ?? interrupt.destination
+        else { return }
+        remapping?.retarget(entry, to: .destination(destination))
+    }
+
+    private mutating func giveBack(_ interrupt: HostInterrupt) {
+        let isRowed = isInBlock(interrupt.source)
+        if let number = interrupt.paravirtual { paravirtual?.free(number) }
+        if let entry = interrupt.remapping, !isRowed { remapping?.free(entry) }
+        switch interrupt.root {
+        case .vector(let claim, _): vectors?.free(claim)
+        case .route(let number), .event(let number):
+            if !isRowed || remapping != nil { numbers?.free(number) }
+        }
+        if let source = interrupt.source { device?.free(source) }
     }
 
     private mutating func activateRoot(
@@ -242,13 +242,6 @@ public struct DomainChain: Hashable, Sendable {
         return target
     }
 
-    private mutating func freeRoot(_ place: HostInterrupt.Root) {
-        switch place {
-        case .vector(let claim, _): vectors?.free(claim)
-        case .route(let number), .event(let number): numbers?.free(number)
-        }
-    }
-
     private mutating func step(
         _ domain: DomainRefusal.Domain, _ action: DomainRefusal.Action
     ) throws(DomainRefusal) {
@@ -260,7 +253,7 @@ public struct DomainChain: Hashable, Sendable {
     private func refusal(
         _ domain: DomainRefusal.Domain, _ action: DomainRefusal.Action
     ) -> DomainRefusal {
-        let figures = figures.first { $0.domain == domain }
+        let figures = passed.first { $0.domain == domain }
         return DomainRefusal(
             domain: domain, action: action, limit: figures?.capacity ?? 0,
             inUse: figures?.inUse ?? 0, holders: holders)

@@ -2,6 +2,8 @@
 public struct DomainRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     /// The domains of a chain, from the device to the root.
     public enum Domain: String, Sendable, CaseIterable, Codable {
+        /// Interrupts of the parent's function: table entries, messages, slots, causes of its pin.
+        case device
         /// Numbers that a guest asks its hypervisor for.
         case paravirtual
         /// Entries of an interrupt remapping table.
@@ -16,6 +18,7 @@ public struct DomainRefusal: Error, Hashable, Sendable, CustomStringConvertible 
         /// What it hands out, in the plural.
         public var resource: String {
             switch self {
+            case .device: "interrupts of the function"
             case .paravirtual: "numbers"
             case .remapping: "remapping entries"
             case .vector: "processor vectors"
@@ -44,6 +47,7 @@ public struct DomainRefusal: Error, Hashable, Sendable, CustomStringConvertible 
     /// A stable identifier for logs and scripts.
     public var code: String {
         switch domain {
+        case .device: "DOMAIN-DEVICE"
         case .paravirtual: "DOMAIN-PARAVIRTUAL"
         case .remapping: "DOMAIN-REMAPPING"
         case .vector: "DOMAIN-VECTOR"

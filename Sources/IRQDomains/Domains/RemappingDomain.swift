@@ -15,14 +15,14 @@ public struct RemappingDomain: Hashable, Sendable {
     public enum Target: Hashable, Sendable {
         /// Nowhere: what arrives is dropped and counted.
         case shutdown
-        /// A vector of a processor.
-        case vector(VectorTarget)
+        /// To the root's end of an interrupt.
+        case destination(HostDestination)
     }
 
     /// What became of a message that named an entry.
     public enum Remapped: Hashable, Sendable {
         /// It goes there.
-        case delivered(VectorTarget)
+        case delivered(HostDestination)
         /// The interrupt is not active.
         case dropped
         /// There is no such entry, or it is another function's.
@@ -35,6 +35,8 @@ public struct RemappingDomain: Hashable, Sendable {
         case beyondTable = "beyond-table"
         /// The entry is not present (VT-d, fault reason 22h).
         case notPresent = "not-present"
+        /// The message names no entry, as before remapping (VT-d, fault reason 25h).
+        case compatibility = "compatibility-format"
         /// The message is not from the entry's function (VT-d, fault reason 26h).
         case source = "source-mismatch"
     }
@@ -93,11 +95,17 @@ public struct RemappingDomain: Hashable, Sendable {
         guard let entry = entries[number] else { return block(.notPresent) }
         guard entry.source == source else { return block(.source) }
         switch entry.target {
-        case .vector(let target): return .delivered(target)
+        case .destination(let destination): return .delivered(destination)
         case .shutdown:
             dropped &+= 1
             return .dropped
         }
+    }
+
+    /// Where `message` of `source` goes.
+    mutating func remap(_ message: MSIMessage, from source: RequesterID) -> Remapped {
+        guard let named = RemappableMessage(message) else { return block(.compatibility) }
+        return remap(named.index, from: source)
     }
 
     private mutating func block(_ fault: Fault) -> Remapped {

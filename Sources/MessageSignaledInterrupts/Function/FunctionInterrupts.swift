@@ -50,6 +50,10 @@ public struct FunctionInterrupts: Hashable, Sendable {
     /// How many sources the device has: those of its table or those of MSI, whichever are more.
     public var sourceCount: Int { max(msix.tableSize, msi.sourceCount) }
 
+    /// How many vectors or messages can need a lease: a vector of the table and the message of the
+    /// same number share one, as only one of the two is ever in force.
+    public var leasedCount: Int { max(msix.tableSize, msi.messageCount) }
+
     // MARK: The device's side
 
     /// States that an event of `source` happened and that its cause holds.

@@ -74,6 +74,8 @@ public struct IMSFunction: Hashable, Sendable {
     public let store: Store
     /// Which host PASID stands for which of the guest; each slot looks at its next unmask.
     public var translation: PASIDTranslation
+    /// Whether a slot may only carry messages that name an entry of a remapping table.
+    public let needsRemapping: Bool
     /// Accesses to the slots that are undefined; each is harmless and counted.
     public private(set) var oddAccesses: UInt64 = 0
     /// Events for slots that do not exist.
@@ -86,9 +88,12 @@ public struct IMSFunction: Hashable, Sendable {
     /// A store after power-on: every slot masked, naming no PASID, nothing reserved or bound.
     ///
     /// Returns nil unless `slots` is in 1...2048.
-    public init?(_ store: Store, slots: Int, translation: PASIDTranslation) {
+    public init?(
+        _ store: Store, slots: Int, translation: PASIDTranslation, needsRemapping: Bool = false
+    ) {
         guard (1...VectorIndex.tableLimit).contains(slots) else { return nil }
         self.store = store
+        self.needsRemapping = needsRemapping
         self.translation = translation
         self.slots = [Slot](repeating: Slot(), count: slots)
         pending = PendingBitArray(vectors: slots)
@@ -267,6 +272,7 @@ public struct IMSFunction: Hashable, Sendable {
         guard let record else { return }
         slots[index].message = record.message
         setControl(record.control, of: index)
+        refuseUnlessRemapped(index)
     }
 
     /// An unmask is the moment at which the slot's PASID is translated; one that cannot be leaves
@@ -285,7 +291,20 @@ public struct IMSFunction: Hashable, Sendable {
             slots[index].hasPASIDError = slots[index].hostPASID == nil
             slots[index].obstacles.set(.vectorMask, slots[index].hasPASIDError)
             slots[index].control.isMasked = slots[index].hasPASIDError
+            refuseUnlessRemapped(index)
         }
+    }
+
+    /// Masks an unmasked slot whose message goes to a processor by itself, if that is not allowed;
+    /// the guest reads that back (rule IMS-23).
+    private mutating func refuseUnlessRemapped(_ index: Int) {
+        guard needsRemapping, !slots[index].obstacles.contains(.vectorMask),
+            slots[index].staged == nil, slots[index].message.isUnmappedInterrupt
+        else { return }
+        slots[index].control.isMasked = true
+        slots[index].hostPASID = nil
+        slots[index].obstacles.insert(.vectorMask)
+        slots[index].hasMessageError = true
     }
 
     @discardableResult
@@ -338,6 +357,7 @@ public struct IMSFunction: Hashable, Sendable {
         case 2:
             slots[index].staged = nil
             slots[index].message = MSIMessage(address: old.address, data: value)
+            refuseUnlessRemapped(index)
         default: setControl(IMSControl(value), of: index)
         }
     }
@@ -346,4 +366,10 @@ public struct IMSFunction: Hashable, Sendable {
     public func isPending(_ slot: VectorIndex) -> Bool {
         slot.index < slots.count && pending[slot.index]
     }
+}
+
+extension MSIMessage {
+    /// Whether it goes to a processor's local APIC without an entry of a remapping table (VT-d,
+    /// Interrupt Requests in Compatibility Format).
+    fileprivate var isUnmappedInterrupt: Bool { address >> 20 == 0xfee && address >> 4 & 1 == 0 }
 }

@@ -14,6 +14,9 @@ public struct DevicePlacement: Sendable {
     public let budget: VectorBudget?
     /// The function as the parent's domains know it.
     public var requester = RequesterID(0)
+    /// Whether the device's message store, if it has one, is offered only where messages are
+    /// remapped: by the parent, or the device is not offered, and by the guest, slot by slot.
+    public var storeNeedsRemapping = false
     /// What one client may use.
     public let limits: ClientLimits
     /// How many of the last interrupt decisions to keep; zero for none.

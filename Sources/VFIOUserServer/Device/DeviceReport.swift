@@ -19,6 +19,10 @@ public struct DeviceReport: Sendable {
         public let obstacles: Obstacles
         /// What its lease holds in the parent's domains, or nil without one.
         public let path: HostInterrupt?
+        /// What happened to its events at the parent's function; nil where that is a program.
+        public let source: SourceCounts?
+        /// The host PASID of a slot since its last unmask; nil while it is masked, and for vectors.
+        public var pasid: PASID?
     }
 
     /// The client of a device.
@@ -67,7 +71,7 @@ public struct DeviceReport: Sendable {
     public let recalled: UInt64
     /// The kept decisions, oldest first; empty unless the device is traced.
     public let trace: [TraceEvent]
-    /// The law of conservation, for every vector and for the pin.
+    /// The law of conservation, for every vector, for the pin and at the parent's function.
     public let booksBalance: Bool
 
     init<Model: DeviceModel>(of device: ServedDevice<Model>) {
@@ -80,7 +84,8 @@ public struct DeviceReport: Sendable {
             return Vector(
                 index: index, counts: msix.counts(vector), isPending: msix.isPending(vector),
                 obstacles: msix.obstacles(vector),
-                path: endpoint.bus.interrupts.hostInterrupt(vector))
+                path: endpoint.bus.interrupts.hostInterrupt(vector),
+                source: endpoint.bus.interrupts.sourceCounts(vector))
         }
         let msi = endpoint.bus.interrupts.msi
         messages = (0..<msi.sourceCount).compactMap { index in
@@ -88,7 +93,8 @@ public struct DeviceReport: Sendable {
             return Vector(
                 index: index, counts: msi.counts(source), isPending: msi.isPending(source),
                 obstacles: msi.obstacles(source),
-                path: endpoint.bus.interrupts.hostInterrupt(source))
+                path: endpoint.bus.interrupts.hostInterrupt(source),
+                source: endpoint.bus.interrupts.sourceCounts(source))
         }
         let store = endpoint.bus.interrupts.store
         slots = Self.slots(of: endpoint)
@@ -109,8 +115,12 @@ public struct DeviceReport: Sendable {
         resets = endpoint.resets
         recalled = device.wiring.recalled
         trace = endpoint.bus.interrupts.trace?.contents ?? []
+        let sourcesBalance = (vectors + messages + slots).allSatisfy {
+            $0.source?.balances ?? true
+        }
         booksBalance =
-            msix.booksBalance && msi.booksBalance && endpoint.bus.interrupts.pin.booksBalance
+            sourcesBalance && msix.booksBalance && msi.booksBalance
+            && endpoint.bus.interrupts.pin.booksBalance
             && store?.booksBalance ?? true
     }
 
@@ -121,7 +131,9 @@ public struct DeviceReport: Sendable {
             return Vector(
                 index: index, counts: store.counts(slot), isPending: store.isPending(slot),
                 obstacles: store.obstacles(slot),
-                path: endpoint.bus.interrupts.hostInterrupt(ofSlot: slot))
+                path: endpoint.bus.interrupts.hostInterrupt(ofSlot: slot),
+                source: endpoint.bus.interrupts.sourceCounts(ofSlot: slot),
+                pasid: store.hostPASID(slot))
         }
     }
 }

@@ -29,17 +29,24 @@ final class ServedDevice<Model: DeviceModel> {
     /// Why the timer could not be set, until somebody has taken it.
     private(set) var timerError: HostError?
 
+    private let hostEvents: HostEvents
+    private var hostSources: [LoopSource] = []
     let admission: ParentAdmission
     /// Who is connected, if somebody is.
     var client: DeviceReport.Client?
 
-    init(_ model: Model, _ placement: DevicePlacement) throws(VectorRefusal) {
+    init(
+        _ model: Model, _ placement: DevicePlacement, _ hostEvents: HostEvents
+    ) throws(VectorRefusal) {
+        self.hostEvents = hostEvents
         name = placement.name
         admission = try ParentAdmission(placement)
         memory = DMAMap(limit: placement.limits.regionsPerClient)
-        endpoint = try PCIEndpoint(
-            model, pool: placement.parent, holder: placement.name,
-            requester: placement.requester, memory: memory)
+        var host = DeviceHost(pool: placement.parent, holder: placement.name)
+        host.requester = placement.requester
+        host.handlers = hostEvents.handlers
+        host.storeNeedsRemapping = placement.storeNeedsRemapping
+        endpoint = try PCIEndpoint(model, on: host, memory: memory)
         regionSizes = Self.regionSizes(of: endpoint.description)
         let vectors = endpoint.bus.interrupts.msix.tableSize
         let messages = endpoint.bus.interrupts.msi.messageCount
@@ -64,10 +71,21 @@ final class ServedDevice<Model: DeviceModel> {
         return sizes
     }
 
-    /// Tells the device its loop, and provides for its timer if it uses one.
+    /// Tells the device its loop, and provides for its timer if it uses one and for its parent's
+    /// function if there is one.
     func live(on loop: EventLoop) throws(HostError) {
         self.loop = loop
+        for source in hostEvents.sources(telling: self) {
+            try loop.add(source)
+            hostSources.append(source)
+        }
         if endpoint.model.usesTimer { timer = try DeviceTimer(of: self, on: loop) }
+    }
+
+    /// Ends what `live` began, for a device that is not offered after all.
+    func leaveLoop() {
+        for source in hostSources { loop?.remove(source) }
+        hostSources = []
     }
 
     /// Has the pin unmasked whenever `event` is signalled; nil ends that.
@@ -107,11 +125,12 @@ final class ServedDevice<Model: DeviceModel> {
         } catch { endpoint.bus.interrupts.storeMessageFailed(send.slot, error) }
     }
 
-    /// Says whether messages of a store can leave now; those that waited for that leave at once.
+    /// Says whether messages of a store can leave now; those that waited for that leave at once,
+    /// and so do those that had left the parent before.
     func setStoreBound(_ bound: Bool) {
         guard endpoint.bus.interrupts.store != nil else { return }
         endpoint.bus.interrupts.setStoreBound(bound)
-        if bound { settle() }
+        settle()
     }
 
     /// Ends unmasking by an eventfd.
@@ -140,16 +159,24 @@ final class ServedDevice<Model: DeviceModel> {
         wiring.recall()
     }
 
-    /// Nobody receives `vector` any more; that is never refused.
+    /// Nobody receives `vector` any more; that is never refused. What had left the parent before is
+    /// signalled yet.
     func unbind(_ mechanism: InterruptMechanism, _ vector: VectorIndex) {
         let refusal = endpoint.bus.interrupts.setBound(mechanism, vector, false)
         precondition(refusal == nil, "an end needs nothing of the parent's domains")
+        settle()
+    }
+
+    /// Nobody receives the pin any more; that is never refused either.
+    func unbindPin() {
+        let refusal = endpoint.bus.interrupts.setPinBound(false)
+        precondition(refusal == nil, "an end needs nothing of the parent's domains")
+        settle()
     }
 
     /// The client is gone: its memory and its eventfds go, and the function is reset so that every
     /// lease returns to the parent (rule VU-22).
     func disconnect() {
-        wiring.removeAll()
         removeUnmask()
         for index in 0..<endpoint.bus.interrupts.msix.tableSize {
             if let vector = VectorIndex(index) { unbind(.msix, vector) }
@@ -160,8 +187,9 @@ final class ServedDevice<Model: DeviceModel> {
             unbind(.msi, message)
             endpoint.bus.interrupts.withMSI { $0.setClientMask(message, false, into: &$1) }
         }
-        endpoint.bus.interrupts.setPin(.unbound, true)
-        endpoint.bus.interrupts.setStoreBound(false)
+        unbindPin()
+        setStoreBound(false)
+        wiring.removeAll()
         endpoint.reset()
         recalledResets = endpoint.resets
         memory.removeAll()

@@ -71,7 +71,9 @@ extension Session {
         case .intx:
             device.wiring.bindPin(to: event)
             device.endpoint.bus.interrupts.setPin(.masked, false)
-            device.endpoint.bus.interrupts.setPin(.unbound, false)
+            guard device.endpoint.bus.interrupts.setPinBound(true) != nil else { return }
+            device.wiring.bindPin(to: nil)
+            throw RequestRefusal(.noSpace, "vector-not-activated")
         case .msix: try bind(message: number, by: .msix, event)
         case .msi: try bind(message: number, by: .msi, event)
         case .error: device.wiring.bindError(to: event)
@@ -98,7 +100,7 @@ extension Session {
         for number in range {
             switch index {
             case .intx:
-                device.endpoint.bus.interrupts.setPin(.unbound, true)
+                device.unbindPin()
                 device.wiring.bindPin(to: nil)
                 device.removeUnmask()
             case .msix: unbind(message: number, by: .msix)

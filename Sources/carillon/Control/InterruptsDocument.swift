@@ -4,13 +4,34 @@ import VFIOUserServer
 
 /// The path of each interrupt of one device: `carillon irqs --json`, schema 1.
 struct InterruptsDocument: Codable, Sendable {
+    /// What happened to events at a function of the parent's.
+    struct Source: Codable, Sendable {
+        let raised: UInt64
+        let sent: UInt64
+        let coalesced: UInt64
+        let released: UInt64
+        let pending: Bool
+
+        init(_ counts: SourceCounts) {
+            raised = counts.raised
+            sent = counts.sent
+            coalesced = counts.coalesced
+            released = counts.released
+            pending = counts.isPending
+        }
+    }
+
     struct Interrupt: Codable, Sendable {
         /// What the guest sees: "msix 3", "msi 0", "slot 7" or "pin".
         let guest: String
+        /// The host PASID of a slot since its last unmask, or nil.
+        let pasid: UInt32?
         /// Whose vector backs it, or nil while none does; the pin needs none.
         let lease: String?
         /// What the lease holds in each of the parent's domains, or nil without one.
         let path: String?
+        /// What happened at the parent's function, or nil where the parent is a program.
+        let source: Source?
         /// Where its messages go: "eventfd", "bus", or nil while nobody receives them.
         let sink: String?
         /// Everything that holds it back now; empty if nothing does.
@@ -32,8 +53,10 @@ struct InterruptsDocument: Codable, Sendable {
         init(_ kind: String, _ vector: DeviceReport.Vector, parent: String, sink name: String) {
             let counts = vector.counts
             guest = "\(kind) \(vector.index)"
+            pasid = vector.pasid?.rawValue
             lease = vector.obstacles.contains(.unreserved) ? nil : parent
             path = vector.path?.path
+            source = vector.source.map { Source($0) }
             sink = vector.obstacles.contains(.unbound) ? nil : name
             obstacles = vector.obstacles.description
             pending = vector.isPending
@@ -52,8 +75,10 @@ struct InterruptsDocument: Codable, Sendable {
         init(pin report: DeviceReport) {
             let counts = report.pin
             guest = "pin"
+            pasid = nil
             lease = nil
             path = nil
+            source = nil
             sink = report.isPinBound ? "eventfd" : nil
             obstacles = report.pinObstacles
             pending = report.isPinPending

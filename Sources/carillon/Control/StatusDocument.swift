@@ -30,7 +30,9 @@ struct StatusDocument: Codable, Sendable {
         /// What each vector takes a part of, from the device to the root.
         let domains: [Domain]
         /// The domain that has the least left.
-        let limiting: String?
+        let limiting: String
+        /// Messages of the parent's function that reached nobody.
+        let lostMessages: UInt64
         /// What an administrator should know before a guest hits it.
         let warnings: [String]
 
@@ -47,9 +49,10 @@ struct StatusDocument: Codable, Sendable {
             granted = figures.granted
             refused = figures.refused
             domains = figures.domains.map {
-                Domain(domain: $0.domain.rawValue, capacity: $0.capacity, inUse: $0.inUse)
+                Domain(domain: $0.name, capacity: $0.capacity, inUse: $0.inUse)
             }
-            limiting = figures.limiting?.rawValue
+            limiting = figures.limiting.rawValue
+            lostMessages = figures.lostMessages
             warnings = Self.warnings(figures)
         }
 
@@ -62,6 +65,10 @@ struct StatusDocument: Codable, Sendable {
             }
             if figures.available == 0, figures.expected > figures.held + figures.setAside {
                 warnings.append("no vector is left beyond what is held and guaranteed")
+            }
+            if figures.lostMessages > 0 {
+                warnings.append(
+                    "\(figures.lostMessages) messages of the parent's function reached nobody")
             }
             return warnings
         }

@@ -48,25 +48,8 @@ struct ServeCommand: AsyncParsableCommand {
         help: "Where verbs connect. Default: the first device's socket with .control at its end.")
     var control: String?
 
-    @Option(
-        help:
-            "How many interrupt vectors the parent has. Default: as many as the devices need."
-    )
-    var vectors: Int?
-
-    @Option(
-        help: """
-            Have each vector also take an entry of a remapping table with so many, such as 65536, \
-            512 or 2048.
-            """)
-    var remappingEntries: Int?
-
-    @Option(
-        help: """
-            Have each vector be one of so many processors, which have 202 each; --vectors is then \
-            not given.
-            """)
-    var processors: Int?
+    @OptionGroup(title: "What the parent has")
+    var domains: DomainOptions
 
     @Option(
         help: """
@@ -133,9 +116,6 @@ struct ServeCommand: AsyncParsableCommand {
     var logLevel = LogLevel.info
 
     func validate() throws {
-        guard (0...1_000_000).contains(vectors ?? 0) else {
-            throw ValidationError("--vectors takes a number from 0 to 1000000.")
-        }
         guard (0...1_000_000).contains(refuse) else {
             throw ValidationError("--refuse takes a number from 0 to 1000000.")
         }
@@ -147,13 +127,6 @@ struct ServeCommand: AsyncParsableCommand {
         }
         guard !sockets.isEmpty, Set(sockets).count == sockets.count else {
             throw ValidationError("--socket is given once for each device, each time another path.")
-        }
-        guard (0...65_536).contains(remappingEntries ?? 0), (1...4096).contains(processors ?? 1),
-            processors == nil || vectors == nil
-        else {
-            throw ValidationError(
-                "--remapping-entries takes a number from 0 to 65536, and --processors one from 1 "
-                    + "to 4096, in place of --vectors.")
         }
         guard (0...1_000_000).contains(guarantee ?? 0), (0...1_000_000).contains(limit ?? 0),
             guarantee ?? 0 <= limit ?? .max
@@ -168,8 +141,8 @@ struct ServeCommand: AsyncParsableCommand {
         }
         if device != .interruptTester, tester.isGiven {
             throw ValidationError(
-                "--msix, --msi, --msi-32-bit, --msi-no-mask, --msi-extended-data, --no-intx, --ims "
-                    + "and --ims-in-memory are options of interrupt-tester.")
+                "--msix, --msi, --msi-32-bit, --msi-no-mask, --msi-extended-data, --no-intx, "
+                    + "--ims, --ims-in-memory and --pasid are options of interrupt-tester.")
         }
     }
 
@@ -182,7 +155,7 @@ struct ServeCommand: AsyncParsableCommand {
         logger.debug("open files", metadata: ["limit": "\(descriptors.soft)"])
         let offer = try offer()
         let parent = VectorPool(
-            name: "parent", domains: domains(needed: offer.vectors * sockets.count),
+            name: "parent", domains: domains.chain(needed: offer.vectors * sockets.count),
             overcommits: overcommit, refusing: refuse)
         let service = ServerService(
             configuration: .init(
@@ -205,15 +178,6 @@ struct ServeCommand: AsyncParsableCommand {
         try await group.run()
     }
 
-    /// What each vector of the parent takes a part of.
-    private func domains(needed: Int) -> DomainChain {
-        let root: DomainChain.Root =
-            processors.map { .vector(VectorDomain(processors: $0)) }
-            ?? .counted(CountedDomain(.event, capacity: vectors ?? needed))
-        return DomainChain(
-            remapping: remappingEntries.map { RemappingDomain(entries: $0) }, root: root)
-    }
-
     /// Where each device is offered, and what it may expect.
     private func placements(
         _ offer: DeviceOffer, _ parent: VectorPool
@@ -229,6 +193,7 @@ struct ServeCommand: AsyncParsableCommand {
                 socketPath: path, parent: parent, budget: budget,
                 limits: ClientLimits(asksForMemory: dmaByMessage), traceCapacity: trace)
             placement.requester = RequesterID(UInt16(truncatingIfNeeded: number))
+            placement.storeNeedsRemapping = domains.imsNeedsRemapping
             return placement
         }
     }

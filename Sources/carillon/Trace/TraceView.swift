@@ -29,6 +29,7 @@ struct TraceView {
         case .pend, .storePend, .linePend: "w"
         case .coalesce, .storeCoalesce: "j"
         case .discard, .storeDiscard: "x"
+        case .relay, .storeRelay: ">"
         case .reserve: "+"
         case .release: "-"
         case .refuse: "!"
@@ -40,8 +41,8 @@ struct TraceView {
     }
 
     static let legend =
-        "S sent  w waits  j joined  x discarded  + leased  - given back  ! refused  b bound  "
-        + "u unbound  R reset  ? fault"
+        "> by the parent  S sent  w waits  j joined  x discarded  + leased  - given back  "
+        + "! refused  b bound  u unbound  R reset  ? fault"
 
     var text: String {
         guard let first = events.first else { return "no event is to be shown" }

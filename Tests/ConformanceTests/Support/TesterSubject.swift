@@ -12,7 +12,8 @@ enum TesterSubject {
     ) throws -> EndpointSubject<InterruptTester> {
         let endpoint = try PCIEndpoint(
             try InterruptTester(configuration),
-            pool: VectorPool(name: "parent", capacity: 2048), holder: name, memory: NoMemory())
+            on: DeviceHost(pool: VectorPool(name: "parent", capacity: 2048), holder: name),
+            memory: NoMemory())
         func command(
             _ register: TesterRegister
         ) -> EndpointSubject<InterruptTester>.Stimulus {

@@ -92,22 +92,28 @@ struct DomainChainTests {
     @Test(.rules("DOM-3", "DOM-4", "DOM-5")) func anEntryIsItsFunctionsAndLeadsWhereItSays() throws
     {
         var chain = Self.chain()
+        func deliver(_ entry: Int, from source: RequesterID = Self.source) -> DomainChain.Arrival {
+            chain.deliver(RemappableMessage(handle: UInt16(entry)).message, from: source)
+        }
         var interrupt = try chain.allocate(for: "a", from: Self.source)
         let entry = try #require(interrupt.remapping)
-        #expect(chain.remap(entry, from: Self.source) == .dropped)
+        #expect(chain.message(of: interrupt) == RemappableMessage(handle: UInt16(entry)).message)
+        #expect(deliver(entry) == .dropped)
         try chain.activate(&interrupt)
-        guard case .delivered(let target) = chain.remap(entry, from: Self.source) else {
+        guard case .delivered(.vector(let target)) = deliver(entry) else {
             Issue.record("an active interrupt arrives")
             return
         }
         #expect(interrupt.path == "paravirtual 0, entry 0, \(target)")
-        #expect(chain.remap(entry, from: RequesterID(1)) == .blocked(.source))
-        #expect(chain.remap(entry + 1, from: Self.source) == .blocked(.notPresent))
-        #expect(chain.remap(4, from: Self.source) == .blocked(.beyondTable))
-        #expect(chain.remap(-1, from: Self.source) == .blocked(.beyondTable))
+        #expect(deliver(entry, from: RequesterID(1)) == .blocked(.source))
+        #expect(deliver(entry + 1) == .blocked(.notPresent))
+        #expect(deliver(4) == .blocked(.beyondTable))
+        let plain = try #require(APICMessage(destination: 0, vector: 0x31)?.message(.xapic))
+        #expect(chain.deliver(plain, from: Self.source) == .blocked(.compatibility))
         chain.deactivate(&interrupt)
-        #expect(chain.remap(entry, from: Self.source) == .dropped)
+        #expect(deliver(entry) == .dropped)
         #expect((chain.remapping?.dropped, chain.remapping?.blocked) == (2, 4))
+        #expect(chain.lostMessages == 6)
         #expect(interrupt.remapping == entry)
         #expect(DomainChain(events: 1).remapping == nil)
     }

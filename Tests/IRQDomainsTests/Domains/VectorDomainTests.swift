@@ -165,10 +165,13 @@ struct VectorDomainTests {
             if domain.inUse != claimed { return "\(domain.inUse) is not what is claimed" }
             for interrupt in interrupts {
                 guard let entry = interrupt.remapping else { return "an entry was not taken" }
-                let expected: RemappingDomain.Remapped =
-                    target(interrupt).map { .delivered($0) } ?? .dropped
+                let expected: DomainChain.Arrival =
+                    target(interrupt).map { .delivered(.vector($0)) } ?? .dropped
                 var copy = chain
-                if copy.remap(entry, from: RequesterID(8)) != expected { return "entry \(entry)" }
+                let message = RemappableMessage(handle: UInt16(entry)).message
+                if copy.deliver(message, from: RequesterID(8)) != expected {
+                    return "entry \(entry)"
+                }
             }
             return nil
         }

@@ -42,7 +42,7 @@ struct IMSExhaustiveTests {
     private static let messages: [IMSOperation] = [
         .write(0, .dword, 0xfee0_0003), .write(0, .qword, 0x1_fee0_1000),
         .write(8, .dword, 0x21), .write(8, .qword, 0x22), .read(8, .qword), .write(4, .word, 1),
-        .read(13, .byte),
+        .read(13, .byte), .write(0, .dword, 0xfee0_0010),
     ]
 
     /// 20 operations on one slot of an array, sequences of any length.
@@ -59,10 +59,13 @@ struct IMSExhaustiveTests {
         #expect(report.states > 1_000)
     }
 
-    /// Messages of a slot that is served, sequences of any length.
-    @Test(.rules("IMS-7", "IMS-8", "IMS-9"))
-    func everySequenceOfMessagesKeepsTheLaws() throws {
-        var start = try #require(IMSComparison(.array, slots: 1, translation: Self.translation))
+    /// Messages of a slot that is served, sequences of any length, whether they must be remapped or
+    /// not.
+    @Test(.rules("IMS-7", "IMS-8", "IMS-9", "IMS-23"), arguments: [false, true])
+    func everySequenceOfMessagesKeepsTheLaws(needsRemapping: Bool) throws {
+        var start = try #require(
+            IMSComparison(
+                .array, slots: 1, translation: Self.translation, needsRemapping: needsRemapping))
         for operation in [IMSOperation.busMaster(true), .reserved(0, true), .bound(0, true)] {
             #expect(start.perform(operation) == nil)
         }
@@ -78,8 +81,8 @@ struct IMSExhaustiveTests {
     }
 
     /// A queue store whose record is one thing or another at every moment, or cannot be read.
-    @Test(.rules("IMS-19", "IMS-20"))
-    func everySequenceOfRecordsKeepsTheLaws() throws {
+    @Test(.rules("IMS-19", "IMS-20"), arguments: [false, true])
+    func everySequenceOfRecordsKeepsTheLaws(needsRemapping: Bool) throws {
         let start = try #require(IMSComparison(.queue, slots: 2, translation: Self.translation))
         let message = MSIMessage(address: 0xfee0_0000, data: 0x31)
         let other = MSIMessage(address: 0xfee0_1000, data: 0x32)

@@ -36,8 +36,9 @@ struct SpecificationPageTests {
 
     @Test(
         arguments: [
-            ("msix", "MSIX", 43), ("msi", "MSI", 32), ("intx", "INTX", 20), ("ims", "IMS", 22),
-            ("vectors", "VEC", 15), ("domains", "DOM", 15), ("trace", "TRACE", 4),
+            ("msix", "MSIX", 43), ("msi", "MSI", 32), ("intx", "INTX", 20), ("ims", "IMS", 23),
+            ("vectors", "VEC", 15), ("domains", "DOM", 20), ("backings", "BACK", 9),
+            ("trace", "TRACE", 4),
         ])
     func rulesAreNumberedWithoutGapsAndHaveAStatus(page: String, prefix: String, count: Int) throws
     {
