@@ -173,8 +173,9 @@ let package = Package(
         .testTarget(
             name: "DeviceModelsTests",
             dependencies: [
-                "DeviceModels", "IRQDomains", "InterruptTestSupport", "MessageSignaledInterrupts",
-                "PCIConfigSpace", "PlatformTypes", "Registers", "TestTraits",
+                "DeviceModels", "IRQDomains", "InterruptTestSupport", "InterruptTrace",
+                "MessageSignaledInterrupts", "PCIConfigSpace", "PlatformTypes", "Registers",
+                "TestTraits",
             ]),
         .testTarget(name: "LabSupportTests", dependencies: ["LabSupport"]),
         .testTarget(

@@ -50,7 +50,7 @@ public struct IMSComparison: Sendable {
         let counts = function.counts(slot)
         let books = [
             counts.raised, counts.sent, counts.coalesced, counts.withdrawn, counts.reset,
-            counts.released, counts.unreachable,
+            counts.released, counts.unreachable, counts.deferred,
         ]
         if books.map(Int.init) != shadow.books(number) { return "books differ" }
         guard function.store == .array else { return nil }

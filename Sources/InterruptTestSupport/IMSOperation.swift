@@ -18,6 +18,7 @@ public enum IMSOperation: Hashable, Sendable {
     // The host's side.
     case reserved(VectorIndex, Bool)
     case bound(VectorIndex, Bool)
+    case limited(VectorIndex, Bool)
     case translate(PASIDTranslation)
     case failed(VectorIndex)
 
@@ -54,6 +55,8 @@ public enum IMSOperation: Hashable, Sendable {
         case .reserved(let slot, let held):
             function.setReserved(slot, held, into: &outcome.sends)
         case .bound(let slot, let bound): function.setBound(slot, bound, into: &outcome.sends)
+        case .limited(let slot, let limited):
+            function.setLimited(slot, limited, into: &outcome.sends)
         case .translate(let translation): function.translation = translation
         case .failed(let slot): function.messageFailed(slot)
         }

@@ -50,7 +50,7 @@ public struct MSIComparison: Sendable {
         let counts = function.counts(source)
         let books = [
             counts.raised, counts.sent, counts.coalesced, counts.withdrawn, counts.reset,
-            counts.released,
+            counts.released, counts.deferred,
         ]
         return books.map(Int.init) == shadow.books(source) ? nil : "books differ"
     }

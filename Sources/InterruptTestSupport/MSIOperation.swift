@@ -14,6 +14,7 @@ public enum MSIOperation: Hashable, Sendable {
     // The host's side.
     case reserved(VectorIndex, Bool)
     case bound(VectorIndex, Bool)
+    case limited(VectorIndex, Bool)
     case clientMask(VectorIndex, Bool)
 
     /// What an operation gave back.
@@ -44,6 +45,8 @@ public enum MSIOperation: Hashable, Sendable {
             function.setReserved(message, held, into: &outcome.sends)
         case .bound(let message, let bound):
             function.setBound(message, bound, into: &outcome.sends)
+        case .limited(let message, let limited):
+            function.setLimited(message, limited, into: &outcome.sends)
         case .clientMask(let message, let masked):
             function.setClientMask(message, masked, into: &outcome.sends)
         }

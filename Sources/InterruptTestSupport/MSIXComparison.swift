@@ -63,7 +63,7 @@ public struct MSIXComparison: Sendable {
         let counts = function.counts(vector)
         let books = [
             counts.raised, counts.sent, counts.coalesced, counts.withdrawn, counts.reset,
-            counts.released,
+            counts.released, counts.deferred,
         ]
         if books.map(Int.init) != shadow.books(vector) { return "books differ" }
         var copy = function

@@ -19,6 +19,7 @@ public enum MSIXOperation: Hashable, Sendable {
     // The host's side.
     case reserved(VectorIndex, Bool)
     case bound(VectorIndex, Bool)
+    case limited(VectorIndex, Bool)
     case clientMask(VectorIndex, Bool)
     case authority(MSIXFunction.MaskAuthority)
 
@@ -70,6 +71,8 @@ public enum MSIXOperation: Hashable, Sendable {
             function.setReserved(vector, held, into: &outcome.sends)
         case .bound(let vector, let bound):
             function.setBound(vector, bound, into: &outcome.sends)
+        case .limited(let vector, let limited):
+            function.setLimited(vector, limited, into: &outcome.sends)
         case .clientMask(let vector, let masked):
             function.setClientMask(vector, masked, into: &outcome.sends)
         case .authority(let authority):

@@ -12,6 +12,7 @@ public struct ShadowIMS: Sendable {
         case busMaster, asleep
         case reserved(Int)
         case bound(Int)
+        case limited(Int)
         case cause(Int)
         case unreadable(Int)
         /// The last unmask found no host PASID.
@@ -41,6 +42,8 @@ public struct ShadowIMS: Sendable {
     public private(set) var strayEvents: UInt64 = 0
 
     private var facts: Set<Fact> = []
+    /// Events that had to wait for the rate limit.
+    private var deferred: [Int: Int] = [:]
     private var events: [(slot: Int, fate: Fate)] = []
     /// Words by byte offset, where they differ from their value after reset.
     private var words: [Int: UInt32] = [:]
@@ -88,6 +91,7 @@ public struct ShadowIMS: Sendable {
         if !facts.contains(.reserved(slot)) { found.formUnion(.unreserved) }
         if !facts.contains(.bound(slot)) { found.formUnion(.unbound) }
         if facts.contains(.unreadable(slot)) { found.formUnion(.unreadable) }
+        if facts.contains(.limited(slot)) { found.formUnion(.rateLimited) }
         return found
     }
 
@@ -101,11 +105,13 @@ public struct ShadowIMS: Sendable {
             + (facts.contains(.undelivered(slot)) ? 16 : 0)
     }
 
-    /// The books of `slot`: raised, sent, coalesced, withdrawn, reset, released, unreachable.
+    /// The books of `slot`: raised, sent, coalesced, withdrawn, reset, released, unreachable,
+    /// deferred.
     public func books(_ slot: Int) -> [Int] {
         let fates = events.lazy.filter { $0.slot == slot }.map(\.fate)
         let order: [Fate] = [.sent, .coalesced, .withdrawn, .reset, .released, .unreachable]
         return [fates.count] + order.map { fate in fates.count { $0 == fate } }
+            + [deferred[slot] ?? 0]
     }
 
     private func spelled(_ slot: Int) -> MSIMessage {
@@ -141,7 +147,9 @@ public struct ShadowIMS: Sendable {
         case .reserved(let slot, let held): reserve(slot.index, held)
         case .bound(let slot, let bound) where slot.index < slots:
             state(.bound(slot.index), bound)
-        case .bound: break
+        case .limited(let slot, let limited) where slot.index < slots:
+            state(.limited(slot.index), limited)
+        case .bound, .limited: break
         case .failed(let slot): fail(slot.index)
         case .translate(let next): translation = next
         }
@@ -171,6 +179,7 @@ public struct ShadowIMS: Sendable {
             return .send(message)
         }
         events.append((slot, message == nil ? .waiting : .sent))
+        if facts.contains(.limited(slot)) { deferred[slot, default: 0] += 1 }
         return message.map { .send($0) } ?? .pended(obstacles(slot))
     }
 
@@ -270,7 +279,7 @@ public struct ShadowIMS: Sendable {
         inForce = [:]
         facts = facts.filter { fact in
             switch fact {
-            case .reserved, .bound: true
+            case .reserved, .bound, .limited: true
             case .cause: keepingCauses
             default: false
             }

@@ -11,6 +11,7 @@ public struct ShadowMSI: Sendable {
         case busMaster, asleep
         case reserved(Int)
         case bound(Int)
+        case limited(Int)
         case clientMasked(Int)
         case cause(VectorIndex)
     }
@@ -34,6 +35,8 @@ public struct ShadowMSI: Sendable {
     public private(set) var strayEvents: UInt64 = 0
 
     private var facts: Set<Fact> = []
+    /// Events that had to wait for the rate limit.
+    private var deferred: [VectorIndex: Int] = [:]
     private var events: [(source: VectorIndex, fate: Fate)] = []
     private var registers = MSIRegisters()
     /// The address and data in force while new ones are half written.
@@ -77,6 +80,7 @@ public struct ShadowMSI: Sendable {
         }
         if !facts.contains(.reserved(number)) { found.formUnion(.unreserved) }
         if !facts.contains(.bound(number)) { found.formUnion(.unbound) }
+        if facts.contains(.limited(number)) { found.formUnion(.rateLimited) }
         return found
     }
 
@@ -89,11 +93,12 @@ public struct ShadowMSI: Sendable {
             data: base.data / granted * granted + UInt32(number(of: source)))
     }
 
-    /// The books of `source`: raised, sent, coalesced, withdrawn, reset, released.
+    /// The books of `source`: raised, sent, coalesced, withdrawn, reset, released, deferred.
     public func books(_ source: VectorIndex) -> [Int] {
         let fates = events.lazy.filter { $0.source == source }.map(\.fate)
         let order: [Fate] = [.sent, .coalesced, .withdrawn, .reset, .released]
         return [fates.count] + order.map { fate in fates.count { $0 == fate } }
+            + [deferred[source] ?? 0]
     }
 
     private func number(of source: VectorIndex) -> Int { source.index % registers.granted }
@@ -122,9 +127,11 @@ public struct ShadowMSI: Sendable {
         case .reserved(let message, let held): reserve(message.index, held)
         case .bound(let message, let bound) where message.index < messages:
             state(.bound(message.index), bound)
+        case .limited(let message, let limited) where message.index < messages:
+            state(.limited(message.index), limited)
         case .clientMask(let message, let masked) where message.index < messages:
             state(.clientMasked(message.index), masked)
-        case .bound, .clientMask: break
+        case .bound, .limited, .clientMask: break
         }
         release(into: &outcome.sends)
         return outcome
@@ -172,6 +179,7 @@ public struct ShadowMSI: Sendable {
             return .coalesced
         }
         events.append((source, .waiting))
+        if facts.contains(.limited(number(of: source))) { deferred[source, default: 0] += 1 }
         return .pended(obstacles(source))
     }
 
@@ -193,7 +201,7 @@ public struct ShadowMSI: Sendable {
         facts = facts.filter { fact in
             switch fact {
             case .busMaster, .asleep, .clientMasked: false
-            case .reserved, .bound: true
+            case .reserved, .bound, .limited: true
             case .cause: keepingCauses
             }
         }

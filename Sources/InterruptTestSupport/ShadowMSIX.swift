@@ -12,6 +12,7 @@ public struct ShadowMSIX: Sendable {
         case enabled, functionMasked, busMaster, asleep, clientDecides
         case reserved(VectorIndex)
         case bound(VectorIndex)
+        case limited(VectorIndex)
         case clientMasked(VectorIndex)
         case cause(VectorIndex)
     }
@@ -37,6 +38,8 @@ public struct ShadowMSIX: Sendable {
     public private(set) var strayEvents: UInt64 = 0
 
     private var facts: Set<Fact> = []
+    /// Events that had to wait for the rate limit.
+    private var deferred: [VectorIndex: Int] = [:]
     private var events: [(vector: VectorIndex, fate: Fate)] = []
     /// Registers by byte offset in the table, where they differ from their value after reset.
     private var registers: [Int: UInt32] = [:]
@@ -80,6 +83,7 @@ public struct ShadowMSIX: Sendable {
         if facts.contains(.asleep) { found.formUnion(.powerState) }
         if !facts.contains(.reserved(vector)) { found.formUnion(.unreserved) }
         if !facts.contains(.bound(vector)) { found.formUnion(.unbound) }
+        if facts.contains(.limited(vector)) { found.formUnion(.rateLimited) }
         return found
     }
 
@@ -93,10 +97,10 @@ public struct ShadowMSIX: Sendable {
         registers[offset] ?? (offset % 16 == 12 ? 1 : 0)
     }
 
-    /// The books of `vector`: raised, sent, coalesced, withdrawn, reset, released.
+    /// The books of `vector`: raised, sent, coalesced, withdrawn, reset, released, deferred.
     public func books(_ vector: VectorIndex) -> [Int] {
         let fates = events.lazy.filter { $0.vector == vector }.map(\.fate)
-        var books = [0, 0, 0, 0, 0, 0]
+        var books = [0, 0, 0, 0, 0, 0, deferred[vector] ?? 0]
         for fate in fates {
             books[0] += 1
             switch fate {
@@ -154,9 +158,11 @@ public struct ShadowMSIX: Sendable {
         case .reserved(let vector, let held): reserve(vector, held)
         case .bound(let vector, let bound) where vector.index < tableSize:
             state(.bound(vector), bound)
+        case .limited(let vector, let limited) where vector.index < tableSize:
+            state(.limited(vector), limited)
         case .clientMask(let vector, let masked) where vector.index < tableSize:
             state(.clientMasked(vector), masked)
-        case .bound, .clientMask: break
+        case .bound, .limited, .clientMask: break
         case .authority(let authority): state(.clientDecides, authority == .client)
         }
         halfWritten = halfWritten.filter { isLive($0.key) }
@@ -186,6 +192,7 @@ public struct ShadowMSIX: Sendable {
             return .coalesced
         }
         events.append((vector, .waiting))
+        if facts.contains(.limited(vector)) { deferred[vector, default: 0] += 1 }
         return .pended(obstacles(vector))
     }
 
@@ -204,7 +211,7 @@ public struct ShadowMSIX: Sendable {
         facts = facts.filter { fact in
             switch fact {
             case .enabled, .functionMasked, .busMaster, .asleep, .clientMasked: false
-            case .reserved, .bound, .clientDecides: true
+            case .reserved, .bound, .limited, .clientDecides: true
             case .cause: keepingCauses
             }
         }

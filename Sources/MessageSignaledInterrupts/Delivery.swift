@@ -28,12 +28,15 @@ public struct Obstacles: OptionSet, Hashable, Sendable, CustomStringConvertible 
 
     /// The record of a slot in memory is being rewritten or cannot be read.
     public static let unreadable = Obstacles(rawValue: 1 << 7)
+    /// It has had as many messages as its rate limit allows until now.
+    public static let rateLimited = Obstacles(rawValue: 1 << 8)
 
     /// Every obstacle with its name in traces and reports.
     public static let names: [(Obstacles, String)] = [
         (.disabled, "disabled"), (.functionMask, "function-mask"), (.vectorMask, "vector-mask"),
         (.busMaster, "bus-master"), (.powerState, "power-state"), (.unreserved, "unreserved"),
         (.unbound, "unbound"), (.unreadable, "unreadable"),
+        (.rateLimited, "rate-limited"),
     ]
 
     /// In words, for logs and reports.

@@ -17,6 +17,9 @@ public struct VectorCounts: Hashable, Sendable {
     /// Events whose message could not be written, because nothing takes one at its address.
     public internal(set) var unreachable: UInt64 = 0
 
+    /// Events that had to wait for the rate limit, whatever became of them.
+    public internal(set) var deferred: UInt64 = 0
+
     /// Why an event was discarded last.
     public internal(set) var lastDiscard: DiscardReason?
 

@@ -16,6 +16,8 @@ struct VectorFigures: Codable {
     let handedOver: UInt64
     /// Events of a slot whose message nothing took at its address.
     let unreachable: UInt64
+    /// Events that had to wait for the rate limit.
+    let deferred: UInt64
     /// Further tellings of a cause that the pin's receiver had been told of already.
     let repeated: UInt64
     let obstacles: String
@@ -31,6 +33,7 @@ struct VectorFigures: Codable {
         released = vector.counts.released
         handedOver = vector.counts.handedOver
         unreachable = vector.counts.unreachable
+        deferred = vector.counts.deferred
         repeated = 0
         obstacles = vector.obstacles.description
     }
@@ -46,6 +49,7 @@ struct VectorFigures: Codable {
         released = 0
         handedOver = 0
         unreachable = 0
+        deferred = 0
         repeated = counts.repeated
         obstacles = ""
     }

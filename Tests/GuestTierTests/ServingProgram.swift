@@ -11,6 +11,7 @@ final class ServingProgram {
             let sent: Int
             let coalesced: Int
             let pending: Int
+            let deferred: Int
             let repeated: Int
             let handedOver: Int
             let unreachable: Int

@@ -1,6 +1,8 @@
 import DeviceModels
+import IRQDomains
 import LinuxKernel
 import MessageSignaledInterrupts
+import PlatformTypes
 import Registers
 import ServerSupport
 import TestTraits
@@ -54,6 +56,40 @@ extension Serving {
                 try guest.read(bar: 0, TesterRegister.timerControl.rawValue, .dword) == 0)
             let report = try #require(await server.server.report(of: "device"))
             #expect(report.vectors[2].counts.sent == 50)
+        }
+
+        /// Fires until an event comes too fast, and then waits for nothing but its message.
+        @Test(.rules("RATE-2", "RATE-3"), arguments: Backing.allCases)
+        func whatComesTooFastLeavesWhenItsTimeHasCome(backing: Backing) async throws {
+            let server = try TestServer()
+            let parent = VectorPool(
+                name: "parent",
+                domains: DomainChain(
+                    device: DeviceDomain([(backing, 8)], requester: RequesterID(8)),
+                    root: .counted(CountedDomain(.event, capacity: 8))))
+            var placement = DevicePlacement(
+                name: "device", socketPath: server.path("device"), parent: parent)
+            placement.rateLimit = RateLimit(perSecond: 10)
+            let tester = try Self.tester()
+            try await server.server.serve(placement) { tester }
+            let guest = try GuestFunction(try server.client())
+            let event = try EventFD()
+            try guest.setMSIX(enable: true)
+            try guest.bind(2, to: event)
+            var report = try #require(await server.server.report(of: "device"))
+            while report.vectors[2].counts.deferred == 0 {
+                try Self.set(guest, .fire, 2)
+                report = try #require(await server.server.report(of: "device"))
+            }
+            let late = report.vectors[2]
+            #expect(late.isPending == (late.obstacles == .rateLimited))
+            while report.vectors[2].isPending {
+                _ = try Self.wait(for: 1, of: event)
+                report = try #require(await server.server.report(of: "device"))
+            }
+            let counts = report.vectors[2].counts
+            #expect(counts.sent > counts.deferred, "the first, and each that was deferred")
+            #expect(report.booksBalance)
         }
 
         @Test(.rules("TEST-5", "VU-39")) func theTimerEndsWithItsClient() async throws {

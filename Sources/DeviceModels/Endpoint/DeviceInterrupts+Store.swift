@@ -82,12 +82,9 @@ extension DeviceInterrupts {
     mutating func withStore<Result>(
         _ change: (inout IMSFunction, inout [IMSSend]) -> Result
     ) -> Result? {
-        let before = outbox.storeSends.count
+        let mark = outboxMark
         let result = store?.apply(change, into: &outbox.storeSends)
-        guard trace != nil else { return result }
-        for send in outbox.storeSends[before...] {
-            record(.storeSend, vector: send.slot, reason: .word(.settled))
-        }
+        noteReleased(since: mark)
         return result
     }
 
@@ -106,8 +103,10 @@ extension DeviceInterrupts {
     private mutating func take(_ delivery: IMSDelivery, of slot: VectorIndex) {
         switch delivery {
         case .send(let message):
+            let mark = outboxMark
             outbox.storeSends.append(IMSSend(slot: slot, message: message))
             record(.storeSend, vector: slot)
+            takeTokens(since: mark)
         case .pended(let obstacles):
             record(.storePend, vector: slot, reason: .obstacles(obstacles))
         case .coalesced: record(.storeCoalesce, vector: slot)

@@ -10,7 +10,7 @@ public import PlatformTypes
 /// device has returned, so that no model ever calls outwards.
 public struct DeviceInterrupts: ~Copyable {
     /// Every mechanism of the function.
-    public private(set) var function: FunctionInterrupts
+    public internal(set) var function: FunctionInterrupts
     /// The interrupt message store, if the device has one.
     public internal(set) var store: IMSFunction?
     /// The MSI-X function; one without vectors if the device has none.
@@ -29,6 +29,8 @@ public struct DeviceInterrupts: ~Copyable {
     /// What must go out once the device has returned.
     package internal(set) var outbox = InterruptOutbox()
 
+    /// How fast messages may leave; nil for as fast as they come.
+    var limiter: RateLimiter?
     /// What backs vectors and slots.
     var leases: DeviceLeases
     /// By which mechanisms somebody receives the messages of each vector.
@@ -69,8 +71,10 @@ public struct DeviceInterrupts: ~Copyable {
 
     /// An event of `vector` arrives at the function that the guest sees.
     mutating func deliver(_ vector: VectorIndex) {
+        let mark = outboxMark
         let delivery = function.assert(vector, into: &outbox)
         if trace != nil { record(delivery, of: vector) }
+        takeTokens(since: mark)
     }
 
     /// States that the cause of `vector` no longer holds.
@@ -128,11 +132,13 @@ public struct DeviceInterrupts: ~Copyable {
     private mutating func state(reserved: Bool, _ place: Int) {
         let isVector = place < leases.vectorCount
         guard let index = VectorIndex(isVector ? place : place - leases.vectorCount) else { return }
+        let mark = outboxMark
         if isVector {
             function.setReserved(index, reserved, into: &outbox)
         } else {
             store?.setReserved(index, reserved, into: &outbox.storeSends)
         }
+        noteReleased(since: mark)
     }
 
     mutating func note(_ refusal: VectorRefusal, of vector: VectorIndex) {
@@ -173,17 +179,17 @@ public struct DeviceInterrupts: ~Copyable {
     package mutating func withMSIX<Result>(
         _ change: (inout MSIXFunction, inout [Send]) -> Result
     ) -> Result {
-        let before = outbox.sends.count
+        let mark = outboxMark
         let result = function.changeMSIX(into: &outbox, change)
-        recordSettled(since: before)
+        noteReleased(since: mark)
         return result
     }
 
     /// Changes the MSI function; what that releases goes to the outbox.
     package mutating func withMSI(_ change: (inout MSIFunction, inout [Send]) -> Void) {
-        let before = outbox.sends.count
+        let mark = outboxMark
         function.changeMSI(into: &outbox, change)
-        recordSettled(since: before)
+        noteReleased(since: mark)
     }
 
     /// States whether somebody receives the messages of `vector` by `mechanism`.
@@ -253,18 +259,18 @@ public struct DeviceInterrupts: ~Copyable {
 
     /// Sets Bus Master Enable.
     package mutating func setBusMaster(_ enable: Bool) {
-        let before = outbox.sends.count
+        let mark = outboxMark
         function.setBusMaster(enable, into: &outbox)
-        withStore { $0.setBusMaster(enable, into: &$1) }
-        recordSettled(since: before)
+        store?.setBusMaster(enable, into: &outbox.storeSends)
+        noteReleased(since: mark)
     }
 
     /// Sets whether the function is in D0.
     package mutating func setPowered(_ isD0: Bool) {
-        let before = outbox.sends.count
+        let mark = outboxMark
         function.setPowered(isD0, into: &outbox)
-        withStore { $0.setPowered(isD0, into: &$1) }
-        recordSettled(since: before)
+        store?.setPowered(isD0, into: &outbox.storeSends)
+        noteReleased(since: mark)
     }
 
     /// Resets every mechanism.
@@ -278,13 +284,6 @@ public struct DeviceInterrupts: ~Copyable {
     /// Empties the outbox.
     package mutating func clearOutbox() {
         outbox.clear()
-    }
-
-    private mutating func recordSettled(since first: Int) {
-        guard trace != nil else { return }
-        for send in outbox.sends[first...] {
-            record(.send, vector: send.vector, reason: .word(.settled))
-        }
     }
 
     private mutating func record(_ delivery: Delivery, of vector: VectorIndex) {

@@ -178,7 +178,8 @@ public struct IMSFunction: Hashable, Sendable {
             discard(index, .reset)
             var slot = Slot()
             slot.counts = slots[index].counts
-            slot.obstacles.formIntersection(slots[index].obstacles.union(.vectorMask))
+            slot.obstacles = slots[index].obstacles
+                .intersection([.unreserved, .unbound, .rateLimited]).union(.vectorMask)
             slot.causeHolds = slots[index].causeHolds && keepingCauses
             if slot.causeHolds {
                 slot.counts.raised &+= 1
@@ -208,6 +209,15 @@ public struct IMSFunction: Hashable, Sendable {
     public mutating func setBound(_ slot: VectorIndex, _ bound: Bool, into sends: inout [IMSSend]) {
         guard slot.index < slots.count else { return }
         slots[slot.index].obstacles.set(.unbound, !bound)
+        settle(slot.index, into: &sends)
+    }
+
+    /// States whether the rate limit of `slot` holds it back.
+    public mutating func setLimited(
+        _ slot: VectorIndex, _ limited: Bool, into sends: inout [IMSSend]
+    ) {
+        guard slot.index < slots.count else { return }
+        slots[slot.index].obstacles.set(.rateLimited, limited)
         settle(slot.index, into: &sends)
     }
 
@@ -243,6 +253,7 @@ public struct IMSFunction: Hashable, Sendable {
             return .send(message)
         }
         pending[index] = true
+        if slots[index].obstacles.contains(.rateLimited) { slots[index].counts.deferred &+= 1 }
         return .pended(functionObstacles.union(slots[index].obstacles))
     }
 

@@ -76,6 +76,7 @@ public struct MSIFunction: Hashable, Sendable {
             return .coalesced
         }
         pending[index] = true
+        if obstacles.contains(.rateLimited) { sources[index].counts.deferred &+= 1 }
         return .pended(obstacles)
     }
 
@@ -184,6 +185,15 @@ public struct MSIFunction: Hashable, Sendable {
     public mutating func setBound(_ message: VectorIndex, _ bound: Bool, into sends: inout [Send]) {
         guard message.index < messages.count else { return }
         messages[message.index].obstacles.set(.unbound, !bound)
+        settle(into: &sends)
+    }
+
+    /// States whether the rate limit of `message` holds it back.
+    public mutating func setLimited(
+        _ message: VectorIndex, _ limited: Bool, into sends: inout [Send]
+    ) {
+        guard message.index < messages.count else { return }
+        messages[message.index].obstacles.set(.rateLimited, limited)
         settle(into: &sends)
     }
 

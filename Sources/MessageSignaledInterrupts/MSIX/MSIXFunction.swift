@@ -95,6 +95,7 @@ public struct MSIXFunction: Hashable, Sendable {
             return .coalesced
         }
         pending[index] = true
+        if vectors[index].obstacles.contains(.rateLimited) { vectors[index].counts.deferred &+= 1 }
         return .pended(functionObstacles.union(vectors[index].obstacles))
     }
 
@@ -182,6 +183,15 @@ public struct MSIXFunction: Hashable, Sendable {
     public mutating func setBound(_ vector: VectorIndex, _ bound: Bool, into sends: inout [Send]) {
         guard vector.index < vectors.count else { return }
         vectors[vector.index].obstacles.set(.unbound, !bound)
+        settle(vector.index, into: &sends)
+    }
+
+    /// States whether the rate limit of `vector` holds it back.
+    public mutating func setLimited(
+        _ vector: VectorIndex, _ limited: Bool, into sends: inout [Send]
+    ) {
+        guard vector.index < vectors.count else { return }
+        vectors[vector.index].obstacles.set(.rateLimited, limited)
         settle(vector.index, into: &sends)
     }
 

@@ -61,8 +61,7 @@ private final class HostEventSource<Model: DeviceModel>: LoopSource {
     override func turn(waiting: Bool) -> Turn {
         guard event.drain() > 0 else { return .idle }
         device.endpoint.takeArrivals(place)
-        device.settle()
-        device.resumeClient?()
+        device.workOfItself()
         return .worked
     }
 }

@@ -24,11 +24,16 @@ final class ServedDevice<Model: DeviceModel> {
     /// Messages of a store on their way out; kept for its storage.
     private var messages: [IMSSend] = []
     private weak var loop: EventLoop?
-    private var timer: DeviceTimer<Model>?
+    private var timer: LoopTimer?
+    /// Expires when an interrupt may go on that its rate limit holds back.
+    private var rateTimer: LoopTimer?
+    /// For when it is set, by the limiter's clock.
+    private var rateTimerDue: UInt64?
     private var unmaskNotifier: UnmaskNotifier<Model>?
     /// Why the timer could not be set, until somebody has taken it.
     private(set) var timerError: HostError?
 
+    private let hasRateLimit: Bool
     private let hostEvents: HostEvents
     private var hostSources: [LoopSource] = []
     let admission: ParentAdmission
@@ -54,6 +59,10 @@ final class ServedDevice<Model: DeviceModel> {
         irqCounts = IRQCounts(
             intx: endpoint.description.interruptPin == .none ? 0 : 1, msi: UInt32(messages),
             msix: UInt32(vectors), error: 1)
+        if let limit = placement.rateLimit {
+            endpoint.bus.interrupts.limit(limit) { MonotonicClock.nowNanoseconds }
+        }
+        hasRateLimit = placement.rateLimit != nil
         if placement.traceCapacity > 0 { startTrace(capacity: placement.traceCapacity) }
     }
 
@@ -79,7 +88,18 @@ final class ServedDevice<Model: DeviceModel> {
             try loop.add(source)
             hostSources.append(source)
         }
-        if endpoint.model.usesTimer { timer = try DeviceTimer(of: self, on: loop) }
+        if endpoint.model.usesTimer {
+            timer = try LoopTimer(on: loop) { [unowned self] expirations in
+                endpoint.expireTimer(expirations)
+                workOfItself()
+            }
+        }
+        guard hasRateLimit else { return }
+        rateTimer = try LoopTimer(on: loop) { [unowned self] _ in
+            endpoint.bus.interrupts.liftLimits()
+            rateTimerDue = nil
+            workOfItself()
+        }
     }
 
     /// Ends what `live` began, for a device that is not offered after all.
@@ -97,11 +117,31 @@ final class ServedDevice<Model: DeviceModel> {
         unmaskNotifier = notifier
     }
 
-    /// Sends what the device left in its outbox, and sets its timer if it asked for that.
+    /// Sends what the device left in its outbox, and sets its timers if it asked for that.
     @inline(__always)
     func settle() {
         if endpoint.bus.interrupts.hasOutbox { drainOutbox() }
         if endpoint.bus.isTimerDue { setTimer() }
+        if hasRateLimit { setRateTimer() }
+    }
+
+    /// The device did something that no message of its client asked for.
+    func workOfItself() {
+        settle()
+        resumeClient?()
+    }
+
+    private func setRateTimer() {
+        let due = endpoint.bus.interrupts.nextToken
+        guard due != rateTimerDue else { return }
+        rateTimerDue = due
+        do throws(HostError) {
+            // A timer of no period would not run.
+            try rateTimer?.set(nanoseconds: endpoint.bus.interrupts.tokenWait.map { max($0, 1) })
+        } catch {
+            timerError = error
+            rateTimerDue = nil
+        }
     }
 
     private func setTimer() {

@@ -45,6 +45,8 @@ struct InterruptsDocument: Codable, Sendable {
         let released: UInt64
         let handedOver: UInt64
         let unreachable: UInt64
+        /// Events that had to wait for the rate limit, whatever became of them.
+        let deferred: UInt64
         /// Further tellings of a cause that the pin's receiver had been told of already.
         let repeated: UInt64
         /// Why an event was discarded last, or nil if none was.
@@ -68,6 +70,7 @@ struct InterruptsDocument: Codable, Sendable {
             released = counts.released
             handedOver = counts.handedOver
             unreachable = counts.unreachable
+            deferred = counts.deferred
             repeated = 0
             lastDrop = counts.lastDiscard?.name
         }
@@ -90,6 +93,7 @@ struct InterruptsDocument: Codable, Sendable {
             released = 0
             handedOver = 0
             unreachable = 0
+            deferred = 0
             repeated = counts.repeated
             lastDrop = nil
         }

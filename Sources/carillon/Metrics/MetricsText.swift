@@ -113,6 +113,9 @@ extension MetricsText {
             "carillon_interrupt_coalesced_total", .counter, "Events that joined one that waited.",
             each { $0.coalesced })
         add(
+            "carillon_interrupt_deferred_total", .counter,
+            "Events that had to wait for the rate limit.", each { $0.deferred })
+        add(
             "carillon_interrupt_pending", .gauge, "Whether an event waits.",
             each { $0.pending ? 1 : 0 })
         let reasons: [(String, (Interrupt) -> UInt64)] = [

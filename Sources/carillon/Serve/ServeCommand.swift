@@ -68,6 +68,15 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Allow that the devices' limits together exceed the parent's vectors.")
     var overcommit = false
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Have no more than so many messages of each vector and slot leave in a second, and no \
+            more than BURST (default: 1) at once. What comes faster waits, joined in one. Default: \
+            no limit.
+            """, valueName: "per-second[:burst]"))
+    var rateLimit: RateLimitOption?
+
     @Option(help: "Refuse the first N requests for a vector, to rehearse exhaustion.")
     var refuse = 0
 
@@ -193,6 +202,7 @@ struct ServeCommand: AsyncParsableCommand {
                 socketPath: path, parent: parent, budget: budget,
                 limits: ClientLimits(asksForMemory: dmaByMessage), traceCapacity: trace)
             placement.requester = RequesterID(UInt16(truncatingIfNeeded: number))
+            placement.rateLimit = rateLimit?.limit
             placement.storeNeedsRemapping = domains.imsNeedsRemapping
             return placement
         }
@@ -204,5 +214,19 @@ struct ServeCommand: AsyncParsableCommand {
         case .virtioRNG: .virtioRNG(vectors: limit)
         case .interruptTester: .interruptTester(try InterruptTester(tester.configuration))
         }
+    }
+}
+
+/// A limit as `--rate-limit` says it: PER-SECOND or PER-SECOND:BURST.
+struct RateLimitOption: ExpressibleByArgument {
+    let limit: RateLimit
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ":", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), let perSecond = UInt32(parts[0]),
+            let burst = parts.count == 1 ? 1 : UInt32(parts[1])
+        else { return nil }
+        guard let limit = RateLimit(perSecond: perSecond, burst: burst) else { return nil }
+        self.limit = limit
     }
 }

@@ -32,6 +32,7 @@ struct IMSExhaustiveTests {
         .busMaster(true), .busMaster(false), .powered(false), .powered(true),
         .reset(keepingCauses: false), .reset(keepingCauses: true),
         .reserved(0, true), .reserved(0, false), .bound(0, true), .bound(0, false),
+        .limited(0, true), .limited(0, false),
     ]
     private static let controls: [IMSOperation] = [
         write(control(masked: true)), write(control()), write(control(pasid: 1)),

@@ -8,15 +8,15 @@ import Testing
 /// laws hold: nothing deliverable stays pending, and the books balance.
 @Suite(.rules("MSI-6", "MSI-31", "MSI-32"))
 struct MSIExhaustiveTests {
-    /// Each of 34 operations after each other: 34 + 34² + 34³ = 40,494 sequences.
+    /// Each of 36 operations after each other: 36 + 36² + 36³ = 47,988 sequences.
     @Test func everyShortSequenceKeepsTheLaws() throws {
         let start = try #require(MSIComparison(messages: 2, sources: 3))
         let operations = Self.all
-        #expect(operations.count == 34)
+        #expect(operations.count == 36)
         let report = SequenceExplorer(operations)
             .everySequence(upTo: 3, from: start) { $1.perform($0) }
         #expect(report.violation == nil, "\(report)")
-        #expect(report.sequences == 40_494)
+        #expect(report.sequences == 47_988)
     }
 
     /// Two messages that three sources share, without leases and bindings being taken away:
@@ -46,7 +46,7 @@ struct MSIExhaustiveTests {
                 $1.perform($0)
             }
         #expect(report.violation == nil, "\(report)")
-        #expect(report.states == 303)
+        #expect(report.states == 607)
     }
 
     /// 32 messages, 40 sources, 400 operations from each of eight fixed seeds.
@@ -121,6 +121,7 @@ struct MSIExhaustiveTests {
         [
             .reserved(message, true), .reserved(message, false), .bound(message, true),
             .bound(message, false), .clientMask(message, true), .clientMask(message, false),
+            .limited(message, true), .limited(message, false),
         ]
     }
     private static let all: [MSIOperation] =

@@ -54,7 +54,7 @@ struct MSIXRandomTests {
         case 8: .busMaster(likely)
         case 9: .powered(likely)
         case 10: .reserved(vector, likely)
-        case 11: .bound(vector, likely)
+        case 11: yes ? .bound(vector, likely) : .limited(vector, !likely)
         case 12: .clientMask(vector, yes)
         case 13: .authority(likely ? .table : .client)
         case 14: yes ? .reset(keepingCauses: likely) : .control(enable: true, functionMask: false)

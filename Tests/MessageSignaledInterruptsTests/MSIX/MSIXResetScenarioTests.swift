@@ -127,7 +127,7 @@ struct MSIXResetScenarioTests {
         #expect(
             names == [
                 "disabled", "function-mask", "vector-mask", "bus-master", "power-state",
-                "unreserved", "unbound", "unreadable",
+                "unreserved", "unbound", "unreadable", "rate-limited",
             ])
         var subject = try RecordingMSIX.ready()
         subject.unmask(0)

@@ -44,7 +44,7 @@ enum ShadowFuzzing {
             return .readTable(Int(input.byte()) - 8, AccessWidth.allCases[input.number(below: 4)])
         case 10: return .reset(keepingCauses: input.flag())
         case 11: return .reserved(vector, input.flag())
-        case 12: return .bound(vector, input.flag())
+        case 12: return input.flag() ? .bound(vector, input.flag()) : .limited(vector, input.flag())
         default:
             return input.flag()
                 ? .authority(input.flag() ? .table : .client) : .clientMask(vector, input.flag())
@@ -78,7 +78,8 @@ enum ShadowFuzzing {
         case 4: return .powered(input.flag())
         case 5: return .reset(keepingCauses: input.flag())
         case 6: return .reserved(message, input.flag())
-        case 7: return .bound(message, input.flag())
+        case 7:
+            return input.flag() ? .bound(message, input.flag()) : .limited(message, input.flag())
         case 8: return .clientMask(message, input.flag())
         default:
             var registers = MSIRegisters()
@@ -165,7 +166,7 @@ enum ShadowFuzzing {
         _ input: inout FuzzInput, _ store: IMSFunction.Store, _ slots: Int
     ) -> IMSOperation {
         let slot = index(input.number(below: slots + 1))
-        switch input.number(below: 12) {
+        switch input.number(below: 13) {
         case 0, 1: return store == .array ? .assert(slot) : .fire(slot, record(&input))
         case 2: return .deassert(slot)
         case 3, 4, 5:
@@ -179,7 +180,8 @@ enum ShadowFuzzing {
         case 8: return .powered(input.flag())
         case 9: return .reset(keepingCauses: input.flag())
         case 10: return input.flag() ? .reserved(slot, input.flag()) : .bound(slot, input.flag())
-        default: return input.flag() ? .translate(translation(&input)) : .failed(slot)
+        case 11: return input.flag() ? .translate(translation(&input)) : .failed(slot)
+        default: return .limited(slot, input.flag())
         }
     }
 }

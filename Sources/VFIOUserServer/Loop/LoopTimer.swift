@@ -1,16 +1,16 @@
-import DeviceModels
 import LinuxKernel
 
-/// The timer of one device: a source of its loop while it runs.
-final class DeviceTimer<Model: DeviceModel>: LoopSource {
+/// A timer of something that lives on a loop: a source of the loop while it runs.
+final class LoopTimer: LoopSource {
     private let timer: TimerFD
-    private unowned let device: ServedDevice<Model>
+    private let expired: (UInt64) -> Void
     private unowned let loop: EventLoop
     private var isRunning = false
 
-    init(of device: ServedDevice<Model>, on loop: EventLoop) throws(HostError) {
+    /// - Parameter expired: called on the loop with how often the period has passed.
+    init(on loop: EventLoop, _ expired: @escaping (UInt64) -> Void) throws(HostError) {
         timer = try TimerFD()
-        self.device = device
+        self.expired = expired
         self.loop = loop
     }
 
@@ -22,9 +22,7 @@ final class DeviceTimer<Model: DeviceModel>: LoopSource {
     override func turn(waiting: Bool) -> Turn {
         let expirations = timer.drain()
         guard expirations > 0 else { return .idle }
-        device.endpoint.expireTimer(expirations)
-        device.settle()
-        device.resumeClient?()
+        expired(expirations)
         return .worked
     }
 
