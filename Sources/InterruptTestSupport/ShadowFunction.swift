@@ -134,9 +134,13 @@ public struct ShadowFunction: Sendable {
     private mutating func send(_ source: VectorIndex, into sends: inout [Send]) {
         key.waiting[source] = nil
         books[source, default: Books()].sent[target, default: 0] += 1
-        let data: UInt32 = target == .msi ? UInt32(source.index) : 0
-        sends.append(
-            Send(vector: source, message: MSIMessage(address: 0, data: data), by: target))
+        switch target {
+        case .msix:
+            sends.append(Send(vector: source, message: MSIMessage(address: 0, data: 0)))
+        case .msi:
+            let message = MSIMessage(address: 0, data: UInt32(source.index))
+            sends.append(Send(number: source, for: source, message: message))
+        }
     }
 
     private mutating func move() {

@@ -146,7 +146,7 @@ public struct ShadowMSI: Sendable {
                 continue
             }
             end([source], .sent)
-            sends.append(Send(vector: vector, message: message(source), by: .msi))
+            sends.append(Send(number: vector, for: source, message: message(source)))
         }
     }
 

@@ -80,8 +80,13 @@ public struct TraceReplay: Hashable, Sendable {
             }
         }
         next = event.sequence + 1
-        if event.kind == .reset, event.reason == .word(.function) {
-            for lane in lanes.keys { lanes[lane]?.isWaiting = false }
+        if event.kind == .reset {
+            // After a change of the power state, causes that still hold are events again.
+            let isWaiting: Bool? = event.reason == .word(.function) ? false : nil
+            for lane in lanes.keys { lanes[lane]?.isWaiting = isWaiting }
+        }
+        if event.kind == .lineSend, event.reason == .discarded(.handedOver) {
+            for case .vector(let vector) in lanes.keys { lanes[.vector(vector)]?.isWaiting = false }
         }
         guard let lane = Self.lane(of: event) else { return }
         if let law = lanes[lane, default: Books()].take(event) {
@@ -120,6 +125,9 @@ extension TraceReplay.Books {
         case .linePend: pended += 1
         case .coalesce, .storeCoalesce:
             coalesced += 1
+            // What had waited itself joins a message that leaves.
+            let hadWaited = event.reason == .word(.settled)
+            defer { if hadWaited { isWaiting = false } }
             if isWaiting == false { return "nothing waited that it could join" }
         case .discard, .storeDiscard:
             discarded += 1

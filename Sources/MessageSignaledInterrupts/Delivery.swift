@@ -97,18 +97,28 @@ public enum InterruptMechanism: UInt8, Sendable, CaseIterable {
 public struct Send: Hashable, Sendable {
     /// The vector it belongs to: an index into the table for MSI-X, the message's number for MSI.
     public let vector: VectorIndex
+    /// The source whose event it carries; the vector for MSI-X.
+    public let source: VectorIndex
     /// The message as the guest programmed it; zero where the guest's table is not ours to see.
     public let message: MSIMessage
     /// The mechanism that it leaves by.
     public let mechanism: InterruptMechanism
 
-    /// The message of `vector`.
+    /// The message of `vector` in the table.
     @inlinable
-    public init(
-        vector: VectorIndex, message: MSIMessage, by mechanism: InterruptMechanism = .msix
-    ) {
+    public init(vector: VectorIndex, message: MSIMessage) {
         self.vector = vector
+        source = vector
         self.message = message
-        self.mechanism = mechanism
+        mechanism = .msix
+    }
+
+    /// The message with this number of MSI, for an event of `source`.
+    @inlinable
+    public init(number: VectorIndex, for source: VectorIndex, message: MSIMessage) {
+        vector = number
+        self.source = source
+        self.message = message
+        mechanism = .msi
     }
 }

@@ -1,6 +1,7 @@
 import DeviceModels
 import Foundation
 import IRQDomains
+import InterruptTestSupport
 import InterruptTrace
 import MessageSignaledInterrupts
 import PCIConfigSpace
@@ -119,6 +120,74 @@ struct TraceReplayTests {
         let books = try #require(replay.lanes[.slot(1)])
         #expect(books.sent - books.discarded == Int(slot?.sent ?? 99))
         #expect(replay.lanes[.vector(2)]?.lastObstacles == .unbound)
+    }
+
+    private enum Act: CaseIterable {
+        case fire, fireMore, acknowledge, mask, unmask, table, noTable, oneMessage, fourMessages
+        case noMessages, bindPin, unbindPin, unmaskPin, busMaster, noBusMaster, reset, pulse
+    }
+
+    /// A guest that moves between MSI-X, MSI and the pin at random: the trace tells all of it.
+    @Test(.rules("TRACE-3", "TRACE-4"), arguments: [UInt64(1), 2, 3, 4, 5, 6])
+    func aReplayFollowsEveryMechanism(seed: UInt64) throws {
+        let endpoint = try PCIEndpoint(
+            try InterruptTester(.init(vectors: 8, messages: MSILayout(messages: 4))),
+            on: DeviceHost(pool: VectorPool(name: "parent", capacity: 16), holder: "tester"),
+            memory: NoMemory())
+        let clock = TestClock()
+        endpoint.bus.interrupts.trace = TraceRing(capacity: 1 << 16) { clock.next() }
+        let table = try #require(endpoint.description.offset(of: 0x11))
+        let messages = try #require(endpoint.description.offset(of: 0x05))
+        for number in (0..<8).compactMap({ VectorIndex($0) }) {
+            #expect(endpoint.bus.interrupts.setBound(.msix, number, true) == nil)
+            #expect(endpoint.bus.interrupts.setBound(.msi, number, true) == nil)
+        }
+        func set(_ register: TesterRegister, _ source: Int) {
+            endpoint.writeBAR(
+                UInt64(source), BARAccess(bar: 0, offset: register.rawValue, width: .dword))
+        }
+        var generator = SeededGenerator(seed: seed)
+        for _ in 0..<3000 {
+            let source = Int.random(in: 0..<8, using: &generator)
+            switch Act.allCases.randomElement(using: &generator) ?? .fire {
+            case .fire, .fireMore: set(.fire, source)
+            case .pulse: set(.pulse, source)
+            case .acknowledge: set(.acknowledge, source)
+            case .mask, .unmask:
+                let bits = UInt64.random(in: 0..<16, using: &generator)
+                endpoint.writeConfig(bits, at: messages + 16, .dword)
+                endpoint.writeBAR(
+                    bits & 1, BARAccess(bar: 2, offset: 16 * source + 12, width: .dword))
+            case .table: endpoint.writeConfig(0x8000, at: table + 2, .word)
+            case .noTable: endpoint.writeConfig(0, at: table + 2, .word)
+            case .oneMessage: endpoint.writeConfig(0x01, at: messages + 2, .word)
+            case .fourMessages: endpoint.writeConfig(0x21, at: messages + 2, .word)
+            case .noMessages: endpoint.writeConfig(0, at: messages + 2, .word)
+            case .bindPin: #expect(endpoint.bus.interrupts.setPinBound(true) == nil)
+            case .unbindPin: #expect(endpoint.bus.interrupts.setPinBound(false) == nil)
+            case .unmaskPin: endpoint.bus.interrupts.setPin(.masked, false)
+            case .busMaster: endpoint.writeConfig(6, at: 4, .word)
+            case .noBusMaster: endpoint.writeConfig(2, at: 4, .word)
+            case .reset where source == 0:
+                endpoint.reset()
+                endpoint.writeConfig(6, at: 4, .word)
+            case .reset: break
+            }
+            endpoint.bus.interrupts.clearOutbox()
+        }
+        var replay = TraceReplay()
+        for event in endpoint.bus.interrupts.trace?.contents ?? [] { replay.take(event) }
+        #expect(replay.contradictions.map(\.description) == [])
+        let interrupts = endpoint.bus.interrupts.function
+        for source in (0..<8).compactMap({ VectorIndex($0) }) {
+            let books = replay.lanes[.vector(source.rawValue)] ?? .init()
+            let (table, messages) = (interrupts.msix.counts(source), interrupts.msi.counts(source))
+            #expect(books.sent == Int(table.sent + messages.sent), "source \(source)")
+            #expect(books.coalesced == Int(table.coalesced + messages.coalesced), "\(source)")
+            #expect(books.isWaiting ?? false == interrupts.isPending(source), "\(source)")
+        }
+        let pin = replay.lanes[.pin] ?? .init()
+        #expect(pin.sent == Int(interrupts.pin.counts.sent + interrupts.pin.counts.repeated))
     }
 
     /// Each golden event left out, doubled, or taken for another: what can be told is told.

@@ -82,7 +82,7 @@ extension DeviceInterrupts {
     mutating func withStore<Result>(
         _ change: (inout IMSFunction, inout [IMSSend]) -> Result
     ) -> Result? {
-        let mark = outboxMark
+        let mark = changeMark
         let result = store?.apply(change, into: &outbox.storeSends)
         noteReleased(since: mark)
         return result
@@ -103,7 +103,7 @@ extension DeviceInterrupts {
     private mutating func take(_ delivery: IMSDelivery, of slot: VectorIndex) {
         switch delivery {
         case .send(let message):
-            let mark = outboxMark
+            let mark = raiseMark
             outbox.storeSends.append(IMSSend(slot: slot, message: message))
             record(.storeSend, vector: slot)
             takeTokens(since: mark)

@@ -71,9 +71,12 @@ public struct DeviceInterrupts: ~Copyable {
 
     /// An event of `vector` arrives at the function that the guest sees.
     mutating func deliver(_ vector: VectorIndex) {
-        let mark = outboxMark
+        let mark = raiseMark
         let delivery = function.assert(vector, into: &outbox)
-        if trace != nil { record(delivery, of: vector) }
+        if trace != nil {
+            record(delivery, of: vector)
+            recordLine(since: mark)
+        }
         takeTokens(since: mark)
     }
 
@@ -87,8 +90,9 @@ public struct DeviceInterrupts: ~Copyable {
 
     /// States that the cause of the pin holds.
     public mutating func assertLine() {
+        let mark = raiseMark
         let tell = function.assertLine(into: &outbox)
-        record(tell ? .lineSend : .linePend)
+        if tell { recordLine(since: mark) } else { record(.linePend) }
     }
 
     /// States that the cause of the pin no longer holds.
@@ -132,7 +136,7 @@ public struct DeviceInterrupts: ~Copyable {
     private mutating func state(reserved: Bool, _ place: Int) {
         let isVector = place < leases.vectorCount
         guard let index = VectorIndex(isVector ? place : place - leases.vectorCount) else { return }
-        let mark = outboxMark
+        let mark = changeMark
         if isVector {
             function.setReserved(index, reserved, into: &outbox)
         } else {
@@ -179,7 +183,7 @@ public struct DeviceInterrupts: ~Copyable {
     package mutating func withMSIX<Result>(
         _ change: (inout MSIXFunction, inout [Send]) -> Result
     ) -> Result {
-        let mark = outboxMark
+        let mark = changeMark
         let result = function.changeMSIX(into: &outbox, change)
         noteReleased(since: mark)
         return result
@@ -187,7 +191,7 @@ public struct DeviceInterrupts: ~Copyable {
 
     /// Changes the MSI function; what that releases goes to the outbox.
     package mutating func withMSI(_ change: (inout MSIFunction, inout [Send]) -> Void) {
-        let mark = outboxMark
+        let mark = changeMark
         function.changeMSI(into: &outbox, change)
         noteReleased(since: mark)
     }
@@ -254,12 +258,14 @@ public struct DeviceInterrupts: ~Copyable {
 
     /// Sets or removes an obstacle of the pin.
     package mutating func setPin(_ obstacle: INTxFunction.Obstacles, _ present: Bool) {
+        let mark = changeMark
         function.setPin(obstacle, present, into: &outbox)
+        noteReleased(since: mark)
     }
 
     /// Sets Bus Master Enable.
     package mutating func setBusMaster(_ enable: Bool) {
-        let mark = outboxMark
+        let mark = changeMark
         function.setBusMaster(enable, into: &outbox)
         store?.setBusMaster(enable, into: &outbox.storeSends)
         noteReleased(since: mark)
@@ -267,7 +273,7 @@ public struct DeviceInterrupts: ~Copyable {
 
     /// Sets whether the function is in D0.
     package mutating func setPowered(_ isD0: Bool) {
-        let mark = outboxMark
+        let mark = changeMark
         function.setPowered(isD0, into: &outbox)
         store?.setPowered(isD0, into: &outbox.storeSends)
         noteReleased(since: mark)

@@ -195,14 +195,14 @@ public struct FunctionInterrupts: Hashable, Sendable {
         case .msix:
             let delivery = msix.assert(source)
             if case .send(let message) = delivery {
-                outbox.sends.append(Send(vector: source, message: message, by: .msix))
+                outbox.sends.append(Send(vector: source, message: message))
             }
             return delivery
         case .msi:
             let delivery = msi.assert(source)
             if case .send(let message) = delivery {
                 let number = VectorIndex(messageNumber: msi.messageNumber(of: source))
-                outbox.sends.append(Send(vector: number, message: message, by: .msi))
+                outbox.sends.append(Send(number: number, for: source, message: message))
             }
             return delivery
         }
@@ -272,6 +272,17 @@ public struct FunctionInterrupts: Hashable, Sendable {
     private mutating func letGo() {
         if pinSource == .anyCause, line.letGo() { pin.deassert() }
     }
+
+    /// Everything that holds an event of `source` back, where it would leave.
+    public func obstacles(_ source: VectorIndex) -> Obstacles {
+        switch target {
+        case .msix: msix.obstacles(source)
+        case .msi: msi.obstacles(source)
+        }
+    }
+
+    /// The sources of which an event waits.
+    public var waitingSources: [VectorIndex] { sources.filter { isPending($0) } }
 
     private var sources: some Sequence<VectorIndex> {
         (0..<sourceCount).lazy.compactMap { VectorIndex($0) }

@@ -228,10 +228,11 @@ public struct MSIFunction: Hashable, Sendable {
                 }
                 released |= 1 << UInt32(number)
                 sources[index].counts.sent &+= 1
+                guard let source = VectorIndex(index) else { continue }
                 sends.append(
                     Send(
-                        vector: VectorIndex(messageNumber: number),
-                        message: message(number: number), by: .msi))
+                        number: VectorIndex(messageNumber: number), for: source,
+                        message: message(number: number)))
             }
         }
     }

@@ -2,17 +2,29 @@ import InterruptTrace
 import MessageSignaledInterrupts
 import PlatformTypes
 
-/// Messages as they leave: each is traced if it had waited, and takes a token of its interrupt.
-/// Interrupts are numbered from the table's vectors on, then messages, then slots.
+/// What leaves: it is traced, and each message takes a token of its interrupt. Interrupts are
+/// numbered from the table's vectors on, then messages, then slots.
 extension DeviceInterrupts {
-    /// How far the outbox has been looked at.
+    /// How far the outbox has been looked at, and which sources waited then.
     struct OutboxMark {
         fileprivate let sends: Int
         fileprivate let storeSends: Int
+        fileprivate let tellsLine: Bool
+        fileprivate let waiting: [VectorIndex]
     }
 
-    var outboxMark: OutboxMark {
-        OutboxMark(sends: outbox.sends.count, storeSends: outbox.storeSends.count)
+    /// A mark before an event is raised.
+    var raiseMark: OutboxMark {
+        OutboxMark(
+            sends: outbox.sends.count, storeSends: outbox.storeSends.count,
+            tellsLine: outbox.tellsLine, waiting: [])
+    }
+
+    /// A mark before something changes that events can wait for.
+    var changeMark: OutboxMark {
+        OutboxMark(
+            sends: outbox.sends.count, storeSends: outbox.storeSends.count,
+            tellsLine: outbox.tellsLine, waiting: trace == nil ? [] : function.waitingSources)
     }
 
     /// Limits the messages of every vector and slot from now on. The pin needs none: its receiver
@@ -34,23 +46,44 @@ extension DeviceInterrupts {
     /// Lets interrupts go on whose time has come; what waited leaves.
     package mutating func liftLimits() {
         while let number = limiter?.refilled() {
-            let mark = outboxMark
+            let mark = changeMark
             setLimited(number, false)
             noteReleased(since: mark)
         }
     }
 
-    /// Looks at messages that left because something that held them back went.
+    /// Looks at what a change has done: messages that left, and events that began to wait, went by
+    /// the pin or joined one that left.
     mutating func noteReleased(since mark: OutboxMark) {
-        if trace != nil {
-            for send in outbox.sends[mark.sends...] {
-                record(.send, vector: send.vector, reason: .word(.settled))
-            }
-            for send in outbox.storeSends[mark.storeSends...] {
-                record(.storeSend, vector: send.slot, reason: .word(.settled))
-            }
-        }
+        if trace != nil { recordChange(since: mark) }
         takeTokens(since: mark)
+    }
+
+    private mutating func recordChange(since mark: OutboxMark) {
+        var gone = Set(mark.waiting)
+        for send in outbox.sends[mark.sends...] {
+            let waited = gone.remove(send.source) != nil
+            record(.send, vector: send.source, reason: waited ? .word(.settled) : .none)
+        }
+        for send in outbox.storeSends[mark.storeSends...] {
+            record(.storeSend, vector: send.slot, reason: .word(.settled))
+        }
+        recordLine(since: mark)
+        let waiting = function.waitingSources
+        for source in waiting where gone.remove(source) == nil {
+            record(.pend, vector: source, reason: .obstacles(function.obstacles(source)))
+        }
+        guard !outbox.tellsLine || mark.tellsLine else { return }
+        for source in mark.waiting where gone.contains(source) {
+            record(.coalesce, vector: source, reason: .word(.settled))
+        }
+    }
+
+    /// Where the causes of sources hold the pin, it has taken every event that waited.
+    mutating func recordLine(since mark: OutboxMark) {
+        guard outbox.tellsLine, !mark.tellsLine else { return }
+        record(
+            .lineSend, reason: function.pinSource == .anyCause ? .discarded(.handedOver) : .none)
     }
 
     /// Looks at the messages that left at once.
