@@ -132,8 +132,9 @@ let package = Package(
         .testTarget(
             name: "InterruptTraceTests",
             dependencies: [
-                "DeviceModels", "IRQDomains", "InterruptTrace", "MessageSignaledInterrupts",
-                "PCIConfigSpace", "PlatformTypes", "Registers", "TestTraits",
+                "DeviceModels", "IRQDomains", "InterruptTestSupport", "InterruptTrace",
+                "MessageSignaledInterrupts", "PCIConfigSpace", "PlatformTypes", "Registers",
+                "TestTraits",
             ],
             exclude: ["Goldens"]),
         .testTarget(

@@ -83,7 +83,7 @@ struct GuestTesterTests {
         #expect(served.strayEvents == 0)
         try Self.expectSlots(guest, served, kind: 1, count: 12)
         #expect(served.messages.map(\.sent).reduce(0, +) == 2 + 16)
-        #expect(served.vectors.dropLast().map(\.sent).reduce(0, +) == 32 + 200)
+        #expect(served.vectors.map(\.sent).reduce(0, +) == 32 + 200)
     }
 
     @Test(
@@ -120,7 +120,7 @@ struct GuestTesterTests {
         try #require(guest.isDone, "\(guest.serial)\(guest.diagnostics)\(program.log)")
         try Self.expectExact(guest, "msix", bound: 2048, each: 2)
         let served = try program.report()
-        #expect(served.vectors.dropLast().map(\.sent) == Array(repeating: 2, count: 2048))
+        #expect(served.vectors.map(\.sent) == Array(repeating: 2, count: 2048))
         #expect(served.booksBalance)
     }
 }

@@ -5,12 +5,12 @@ import LabSupport
 final class ServingProgram {
     /// What the program reports of the device once its client has gone.
     struct Report: Decodable {
-        struct Vector: Decodable {
-            let vector: String
+        struct Interrupt: Decodable {
+            let guest: String
             let raised: Int
             let sent: Int
             let coalesced: Int
-            let pending: Int
+            let pending: Bool
             let deferred: Int
             let repeated: Int
             let handedOver: Int
@@ -20,15 +20,21 @@ final class ServingProgram {
         let booksBalance: Bool
         let lastRefusal: String?
         let memoryFaults: Int
-        let refusals: Int
+        let refused: Int
         let strayEvents: Int
-        let vectors: [Vector]
-        let messages: [Vector]
-        let slots: [Vector]
+        let interrupts: [Interrupt]
         let conflicts: Int
 
-        /// A vector by its index, or "pin".
-        subscript(name: String) -> Vector? { vectors.first { $0.vector == name } }
+        var vectors: [Interrupt] { all("msix") }
+        var messages: [Interrupt] { all("msi") }
+        var slots: [Interrupt] { all("slot") }
+
+        /// An interrupt by what the guest sees: "msix 1", or "pin".
+        subscript(guest: String) -> Interrupt? { interrupts.first { $0.guest == guest } }
+
+        private func all(_ kind: String) -> [Interrupt] {
+            interrupts.filter { $0.guest.hasPrefix(kind + " ") }
+        }
     }
 
     /// The argument of QEMU's `-device`, with more properties if need be.

@@ -59,8 +59,9 @@ import VFIOUserClient
         let data = output.fileHandleForReading.readDataToEndOfFile()
         let report = try JSONDecoder().decode(Report.self, from: data)
         #expect(report.booksBalance)
-        #expect(report.refusals == 2)
-        #expect(report.vectors.map(\.sent) == [1, 0, 0])
+        #expect(report.refused == 2)
+        #expect(report.interrupts.map(\.guest) == ["msix 0", "msix 1", "pin"])
+        #expect(report.interrupts.map(\.sent) == [1, 0, 0])
     }
 
     /// The server is a process of its own, so its descriptors can be counted to the last one.
@@ -134,9 +135,13 @@ import VFIOUserClient
     }
 
     private struct Report: Decodable {
-        struct Vector: Decodable { let sent: Int }
-        let vectors: [Vector]
-        let refusals: Int
+        struct Interrupt: Decodable {
+            let guest: String
+            let sent: Int
+        }
+
+        let interrupts: [Interrupt]
+        let refused: Int
         let booksBalance: Bool
     }
 }

@@ -35,6 +35,8 @@ public struct DeviceReport: Sendable {
 
     /// The device's name.
     public let name: String
+    /// The name of its parent.
+    public let parent: String
     /// Who is connected, if somebody is.
     public let client: Client?
     /// The vectors of its table, in order.
@@ -78,6 +80,7 @@ public struct DeviceReport: Sendable {
         let endpoint = device.endpoint
         let msix = endpoint.bus.interrupts.msix
         name = device.name
+        parent = device.admission.parentName
         client = device.client
         vectors = (0..<msix.tableSize).compactMap { index in
             guard let vector = VectorIndex(index) else { return nil }

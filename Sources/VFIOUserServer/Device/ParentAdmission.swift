@@ -13,6 +13,9 @@ final class ParentAdmission {
         if let budget = placement.budget { try parent.admit(name, budget) }
     }
 
+    /// The parent's name.
+    var parentName: String { parent.name }
+
     /// Agrees upon another budget.
     func change(to budget: VectorBudget) throws(VectorRefusal) {
         try parent.admit(name, budget)

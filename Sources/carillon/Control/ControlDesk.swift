@@ -31,7 +31,7 @@ struct ControlDesk: Sendable {
         var devices: [InterruptsDocument] = []
         for placement in placements {
             if let report = await server.report(of: placement.name) {
-                devices.append(InterruptsDocument(report, parent: placement.parent.name))
+                devices.append(InterruptsDocument(report))
             }
         }
         return MetricsText(await statusDocument(), devices).text
@@ -54,7 +54,7 @@ struct ControlDesk: Sendable {
         guard let placement = placement(name), let report = await server.report(of: placement.name)
         else { return noSuchDevice(name) }
         return ControlReply(
-            irqs: InterruptsDocument(report, parent: placement.parent.name))
+            irqs: InterruptsDocument(report))
     }
 
     private func trace(of name: String?, from first: UInt64) async -> ControlReply {

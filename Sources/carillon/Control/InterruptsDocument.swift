@@ -1,8 +1,10 @@
 import IRQDomains
+import InterruptTrace
 import MessageSignaledInterrupts
 import VFIOUserServer
 
-/// The path of each interrupt of one device: `carillon irqs --json`, schema 1.
+/// The path of each interrupt of one device: `carillon irqs --json`, and what `carillon serve --json`
+/// reports when a client has gone; schema 1.
 struct InterruptsDocument: Codable, Sendable {
     /// What happened to events at a function of the parent's.
     struct Source: Codable, Sendable {
@@ -108,19 +110,34 @@ struct InterruptsDocument: Codable, Sendable {
     let profile: String?
     let refused: UInt64
     let lastRefusal: String?
+    /// Vectors and slots that hold a lease.
+    let reserved: Int
+    /// Times that a guest had MSI-X and MSI enabled at once.
+    let conflicts: UInt64
+    /// Resets of the function.
+    let resets: UInt64
+    /// Signals that a reset took back before the client saw them.
+    let recalled: UInt64
     let strayEvents: UInt64
     let memoryFaults: UInt64
     let oddAccesses: UInt64
     let booksBalance: Bool
     let interrupts: [Interrupt]
+    /// The kept decisions, oldest first; only where they were asked for.
+    let trace: [String]?
 
-    init(_ report: DeviceReport, parent: String) {
+    init(_ report: DeviceReport, withTrace: Bool = false) {
+        let parent = report.parent
         device = report.name
         self.parent = parent
         process = report.client?.process
         profile = report.client?.profile
         refused = report.refusals
         lastRefusal = report.lastRefusal
+        reserved = report.reserved
+        conflicts = report.conflicts
+        resets = report.resets
+        recalled = report.recalled
         strayEvents = report.strayEvents
         memoryFaults = report.memoryFaults
         oddAccesses = report.oddAccesses
@@ -130,6 +147,7 @@ struct InterruptsDocument: Codable, Sendable {
             + report.messages.map { Interrupt("msi", $0, parent: parent, sink: "eventfd") }
             + report.slots.map { Interrupt("slot", $0, parent: parent, sink: "bus") }
             + [Interrupt(pin: report)]
+        trace = withTrace ? report.trace.map(\.description) : nil
     }
 
     /// As text: one line an interrupt, by default only those of which anything is to be told.

@@ -60,6 +60,9 @@ extension MetricsText {
         add(
             "carillon_parent_refusals_total", .counter, "Requests for a vector refused.",
             each { $0.refused })
+        add(
+            "carillon_parent_lost_messages_total", .counter,
+            "Messages of a parent's function that reached nobody.", each { $0.lostMessages })
         let domains = parents.flatMap { parent in parent.domains.map { (parent.name, $0) } }
         add(
             "carillon_domain_entries", .gauge, "What a domain of a parent has.",

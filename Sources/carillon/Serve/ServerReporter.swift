@@ -53,24 +53,21 @@ struct ServerReporter: Sendable {
     private func disconnected(_ reason: DisconnectReason, _ report: DeviceReport) {
         logger.info(
             "disconnected", metadata: ["device": "\(report.name)", "reason": "\(reason)"])
-        let figures = DeviceFigures(report)
-        for vector in figures.vectors where vector.raised > 0 { log(vector, as: "vector") }
-        for message in figures.messages where message.raised > 0 { log(message, as: "message") }
-        for slot in figures.slots where slot.raised > 0 { log(slot, as: "slot") }
+        let document = InterruptsDocument(report, withTrace: true)
+        for interrupt in document.interrupts where interrupt.raised > 0 { log(interrupt) }
         if !report.booksBalance { logger.critical("the books do not balance") }
         guard writesJSON else { return }
-        do { try Output.json(figures) } catch { logger.error("\(error)") }
+        do { try Output.json(document) } catch { logger.error("\(error)") }
     }
 
-    private func log(_ figures: VectorFigures, as kind: String) {
+    private func log(_ interrupt: InterruptsDocument.Interrupt) {
         logger.info(
             "interrupts",
             metadata: [
-                kind: "\(figures.vector)", "raised": "\(figures.raised)",
-                "sent": "\(figures.sent)", "coalesced": "\(figures.coalesced)",
-                "pending": "\(figures.pending)", "handed-over": "\(figures.handedOver)",
-                "discarded": "\(figures.withdrawn + figures.reset + figures.released)",
-                "unreachable": "\(figures.unreachable)",
+                "of": "\(interrupt.guest)", "raised": "\(interrupt.raised)",
+                "sent": "\(interrupt.sent)", "coalesced": "\(interrupt.coalesced)",
+                "pending": "\(interrupt.pending ? 1 : 0)",
+                "discarded": "\(interrupt.discarded)", "deferred": "\(interrupt.deferred)",
             ])
     }
 }
