@@ -107,11 +107,7 @@ public final class VFIOUserServer: Sendable {
 
     /// What became of the interrupts of the device called `name` so far, or nil without such one.
     public func report(of name: String) async -> DeviceReport? {
-        guard let placed = members.withLock({ $0.devices[name] }) else { return nil }
-        return await withCheckedContinuation { answer in
-            let reply = OneReply(answer, otherwise: nil)
-            placed.loop.post { loop in reply.give(loop.residents[placed.number]?.report()) }
-        }
+        await ask(name) { $0.report() }
     }
 
     /// What the device called `name` decided from event `first` on, or nil without such one. A
@@ -122,13 +118,7 @@ public final class VFIOUserServer: Sendable {
         of name: String, from first: UInt64, capacity: Int = 65_536
     ) async -> TraceExcerpt? {
         precondition(capacity > 0, "a trace keeps at least one event")
-        guard let placed = members.withLock({ $0.devices[name] }) else { return nil }
-        return await withCheckedContinuation { answer in
-            let reply = OneReply(answer, otherwise: nil)
-            placed.loop.post { loop in
-                reply.give(loop.residents[placed.number]?.excerpt(first, capacity))
-            }
-        }
+        return await ask(name) { $0.excerpt(first, capacity) }
     }
 
     /// Agrees with the parent upon another budget of the device called `name`, while no client is
@@ -136,18 +126,22 @@ public final class VFIOUserServer: Sendable {
     public func setBudget(
         of name: String, to budget: VectorBudget
     ) async throws(BudgetError) {
-        guard let placed = members.withLock({ $0.devices[name] }) else {
-            throw .noSuchDevice(name)
-        }
-        let outcome: Result<Void, BudgetError> = await withCheckedContinuation { answer in
-            let reply = OneReply(answer, otherwise: .failure(.noSuchDevice(name)))
+        let outcome: Result<Void, BudgetError> =
+            await ask(name) { $0.changeBudget(budget) } ?? .failure(.noSuchDevice(name))
+        try outcome.get()
+    }
+
+    /// Asks the device called `name` on its loop; nil if there is no such device, or not any more.
+    func ask<Answer: Sendable>(
+        _ name: String, _ question: @escaping @Sendable (Resident) -> Answer
+    ) async -> Answer? {
+        guard let placed = members.withLock({ $0.devices[name] }) else { return nil }
+        return await withCheckedContinuation { answer in
+            let reply = OneReply<Answer?>(answer, otherwise: nil)
             placed.loop.post { loop in
-                if let resident = loop.residents[placed.number] {
-                    reply.give(resident.changeBudget(budget))
-                }
+                reply.give(loop.residents[placed.number].map(question))
             }
         }
-        try outcome.get()
     }
 
     /// Ends every connection, removes every socket, and returns once the loops have ended.
@@ -187,7 +181,8 @@ public final class VFIOUserServer: Sendable {
                 loop.residents[number] = Resident(
                     report: { DeviceReport(of: device) },
                     excerpt: { device.excerpt(from: $0, capacity: $1) },
-                    changeBudget: { device.changeBudget(to: $0) }, close: { listener.close() })
+                    changeBudget: { device.changeBudget(to: $0) },
+                    move: { device.move($0, to: $1) }, close: { listener.close() })
             } catch {
                 device.leaveLoop()
                 return .failure(.host(error))
@@ -202,6 +197,9 @@ struct Resident {
     let report: () -> DeviceReport
     let excerpt: (UInt64, Int) -> TraceExcerpt
     let changeBudget: (VectorBudget) -> Result<Void, VFIOUserServer.BudgetError>
+    let move:
+        (VFIOUserServer.GuestInterrupt, CPUSet)
+            -> Result<VectorTarget, VFIOUserServer.MoveError>
     let close: () -> Void
 }
 

@@ -13,7 +13,8 @@ struct Carillon: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             TryCommand.self, ServeCommand.self, StatusCommand.self, InterruptsCommand.self,
-            BudgetCommand.self, TopCommand.self, TraceCommand.self, ExplainCommand.self,
+            BudgetCommand.self, MoveCommand.self, TopCommand.self, TraceCommand.self,
+            ExplainCommand.self,
             QEMUArgsCommand.self,
             DoctorCommand.self,
         ]

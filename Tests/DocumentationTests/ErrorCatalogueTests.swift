@@ -37,6 +37,9 @@ import VFIOInterface
             try Repository.literals(
                 in: "Sources/VFIOUserServer/BudgetError.swift", of: "code"
             )
+            .union(
+                Repository.literals(in: "Sources/VFIOUserServer/MoveError.swift", of: "code")
+            )
             .union(["CONTROL-REQUEST", "CONTROL-DEVICE"])
         },
         Section(heading: "## A client's request did not succeed") {

@@ -48,6 +48,11 @@ struct GuestSharingTests {
         subscript(guest: String) -> Interrupt? { interrupts.first { $0.guest == guest } }
     }
 
+    private struct Moved: Decodable {
+        let processor: Int
+        let isWhereAsked: Bool
+    }
+
     private struct Explanation: Decodable {
         let name: String
         let section: String
@@ -77,11 +82,13 @@ struct GuestSharingTests {
         }
     }
 
-    @Test(.rules("VEC-9", "VEC-13", "QEMU-27"), .scenarios("T-D01"))
+    @Test(.rules("VEC-9", "VEC-13", "QEMU-27", "DOM-9"), .scenarios("T-D01"))
     func `Two guests want more vectors than there are, and the verbs say who has which`() throws {
         let program = try ServingProgram(
-            ["--processors", "1", "--remapping-entries", "3", "--guarantee", "1", "--overcommit"],
-            devices: 2)
+            [
+                "--processors", "2", "--affinity", "0", "--remapping-entries", "3", "--guarantee",
+                "1", "--overcommit",
+            ], devices: 2)
         let kernels = Lab.locate()?.kernels ?? []
         let guests = try (0..<2).map { try Guest(kernels[$0 % kernels.count], program, number: $0) }
         let reports = try guests.map { try $0.report() }
@@ -102,6 +109,7 @@ struct GuestSharingTests {
             let shown = try program.ask(["irqs", instance.name], as: Interrupts.self)
             if instance.reserved == 2 {
                 try expectVectors(instance, shown, report)
+                try expectMove(of: instance.name, program)
             } else {
                 try expectPin(instance, shown, report)
             }
@@ -120,6 +128,14 @@ struct GuestSharingTests {
         #expect(!path.contains("not active"))
         #expect(queue.sent == report.interruptCount("virtio0-input", "after"))
         #expect(shown["pin"]?.sent == 0)
+    }
+
+    /// A vector that a guest uses goes to another processor when the administrator says so.
+    private func expectMove(of name: String, _ program: ServingProgram) throws {
+        let moved = try program.ask(["move", name, "msix", "1", "1"], as: Moved.self)
+        #expect((moved.processor, moved.isWhereAsked) == (1, true))
+        let shown = try program.ask(["irqs", name], as: Interrupts.self)
+        #expect(shown["msix 1"]?.path?.contains(", cpu 1 vector 0x") == true)
     }
 
     /// The guest heard no at its own request, and the reason has an explanation.

@@ -74,6 +74,7 @@ import VFIOUserClient
         let interrupts = try verb("irqs", "virtio-rng-1")
         #expect(interrupts.output.contains("msix 1  event 1  eventfd"))
         #expect(try verb("irqs", "virtio-rng-0").output.contains("3 more of which nothing"))
+        #expect(try verb("move", "virtio-rng-1", "msix", "1", "0").errors.contains("[MOVE-IDLE]"))
         let refused = try verb(
             "budget", "virtio-rng-1", "--guarantee", "0", "--limit", "2")
         #expect(refused.status == 1)
@@ -94,6 +95,14 @@ import VFIOUserClient
         ("{}\n", "CONTROL-REQUEST"), ("{\"verb\":\"irqs\"}\n", "CONTROL-DEVICE"),
         ("{\"verb\":\"irqs\",\"device\":\"none\"}\n", "CONTROL-DEVICE"),
         ("{\"device\":\"virtio-rng-0\",\"verb\":\"budget\",\"guarantee\":-1}\n", "CONTROL-REQUEST"),
+        (
+            "{\"device\":\"virtio-rng-0\",\"verb\":\"move\",\"interrupt\":\"msix\"}\n",
+            "CONTROL-REQUEST"
+        ),
+        (
+            "{\"device\":\"virtio-rng-0\",\"verb\":\"move\",\"interrupt\":\"msix 0\","
+                + "\"processors\":\"0\"}\n", "MOVE-IDLE"
+        ),
     ])
     func whatIsNotUnderstoodIsSaidSo(request: String, code: String) throws {
         #expect(try say(request).contains(code))

@@ -15,9 +15,29 @@ public struct DeviceHost: Sendable {
     /// Whether slots of a message store carry only messages that name a remapping entry.
     public var storeNeedsRemapping = false
 
+    /// Where its interrupts should go; nil for anywhere.
+    public var affinity: VectorAffinity?
+
     /// The parent `pool`, in whose books the device is `holder`.
     public init(pool: VectorPool, holder: String) {
         self.pool = pool
         self.holder = holder
+    }
+}
+
+/// The processors where a device's interrupts should go.
+public struct VectorAffinity: Hashable, Sendable {
+    /// The processors.
+    public let processors: CPUSet
+    /// Whether a vector is set aside for each interrupt on each of them.
+    public let isManaged: Bool
+
+    /// Those processors.
+    ///
+    /// - Precondition: there is one at least.
+    public init(_ processors: CPUSet, isManaged: Bool = false) {
+        precondition(!processors.isEmpty, "an affinity has a processor")
+        self.processors = processors
+        self.isManaged = isManaged
     }
 }

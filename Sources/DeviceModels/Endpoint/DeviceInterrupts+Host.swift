@@ -23,6 +23,23 @@ extension DeviceInterrupts {
         arrive(leases.deactivate(place), place)
     }
 
+    /// Moves the interrupt behind `vector` to a processor of `affinity`. Returns where it goes, or
+    /// nil if nobody receives it or its parent knows no processors.
+    package mutating func move(
+        _ vector: VectorIndex, to affinity: CPUSet
+    ) throws(VectorRefusal) -> VectorTarget? {
+        guard let place = leases.place(of: vector) else { return nil }
+        return try leases.move(place, to: affinity)
+    }
+
+    /// Moves the interrupt behind `slot`, likewise.
+    package mutating func move(
+        slot: VectorIndex, to affinity: CPUSet
+    ) throws(VectorRefusal) -> VectorTarget? {
+        guard let place = leases.place(ofSlot: slot) else { return nil }
+        return try leases.move(place, to: affinity)
+    }
+
     private mutating func arrive(_ events: UInt64, _ place: Int) {
         guard events > 0 else { return }
         let isVector = place < leases.vectorCount

@@ -76,8 +76,10 @@ struct DeviceLeases: ~Copyable {
 
     /// Takes a lease at `place`, which has none, and makes it active if somebody receives.
     mutating func reserve(_ place: Int, active: Bool) throws(VectorRefusal) {
-        var lease = try host.pool.reserve(for: host.holder, from: host.requester)
-        if active { try lease.activate(handler(place)) }
+        let managed = host.affinity?.isManaged == true ? host.affinity?.processors : nil
+        var lease = try host.pool.reserve(
+            for: host.holder, from: host.requester, managedOn: managed)
+        if active { try lease.activate(handler(place), on: host.affinity?.processors) }
         leases[place] = consume lease
     }
 
@@ -87,8 +89,13 @@ struct DeviceLeases: ~Copyable {
     /// Makes the lease at `place` active; without effect where there is none.
     mutating func activate(_ place: Int) throws(VectorRefusal) {
         guard isLeased(place) else { return }
-        let handler = handler(place)
-        try leases[place]?.activate(handler)
+        let (handler, processors) = (handler(place), host.affinity?.processors)
+        try leases[place]?.activate(handler, on: processors)
+    }
+
+    /// Moves the active lease at `place`. Returns where it goes, or nil if it goes nowhere.
+    mutating func move(_ place: Int, to affinity: CPUSet) throws(VectorRefusal) -> VectorTarget? {
+        try leases[place]?.move(to: affinity) ?? nil
     }
 
     /// Ends that the lease at `place` is active. Returns how many of its events had left and arrive

@@ -20,9 +20,9 @@ struct ParentBooks {
 
     /// Makes `interrupt` active and has `handler` hear of it. Returns who is to be told at once.
     mutating func activate(
-        _ interrupt: inout HostInterrupt, _ handler: HostHandler?
+        _ interrupt: inout HostInterrupt, _ handler: HostHandler?, _ affinity: CPUSet?
     ) throws(DomainRefusal) -> HostHandler? {
-        try chain.activate(&interrupt)
+        try chain.activate(&interrupt, affinity: affinity)
         guard let source = interrupt.source, let handler,
             let message = chain.message(of: interrupt)
         else { return nil }
@@ -52,6 +52,24 @@ struct ParentBooks {
         }
         chain.deactivate(&interrupt)
         return (late, whoHears(told))
+    }
+
+    /// Moves an active interrupt to a processor of `affinity`; messages go to its handler before
+    /// and after. Returns where it goes, or nil where the root knows no processors.
+    mutating func move(
+        _ interrupt: inout HostInterrupt, to affinity: CPUSet
+    ) throws(DomainRefusal) -> VectorTarget? {
+        let old = interrupt.destination
+        let target = try chain.move(&interrupt, to: affinity)
+        guard let old, let new = interrupt.destination, new != old,
+            let handler = handlers.removeValue(forKey: old)
+        else { return target }
+        handlers[new] = handler
+        if let source = interrupt.source, let message = chain.message(of: interrupt) {
+            let told = function?.start(source, message)
+            precondition(told == nil, "an interrupt that moves was not masked")
+        }
+        return target
     }
 
     /// Takes what has arrived of an interrupt whose handler is `handler`.

@@ -103,14 +103,18 @@ public final class VectorPool: Sendable {
     /// Leases one vector to `holder` until the lease ends: it has its part of every domain, and is
     /// not active.
     ///
-    /// - Parameter source: the function whose messages it carries.
+    /// - Parameters:
+    ///   - source: the function whose messages it carries.
+    ///   - affinity: processors on each of which a vector is set aside for it; nil for none.
     public func reserve(
-        for holder: String, from source: RequesterID = RequesterID(0)
+        for holder: String, from source: RequesterID = RequesterID(0),
+        managedOn affinity: CPUSet? = nil
     ) throws(VectorRefusal) -> VectorLease {
         let outcome: Result<HostInterrupt, VectorRefusal> = books.withLock { books in
             if let refusal = books.ledger.reserve(for: holder) { return .failure(refusal) }
             do throws(DomainRefusal) {
-                return .success(try books.chain.allocate(for: holder, from: source))
+                return .success(
+                    try books.chain.allocate(for: holder, from: source, managedOn: affinity))
             } catch {
                 books.ledger.release(from: holder)
                 return .failure(.domain(error))
@@ -159,18 +163,31 @@ public final class VectorPool: Sendable {
     }
 
     fileprivate func activate(
-        _ interrupt: HostInterrupt, _ handler: HostHandler?
+        _ interrupt: HostInterrupt, _ handler: HostHandler?, _ affinity: CPUSet?
     ) throws(VectorRefusal) -> HostInterrupt {
         let outcome: Result<(HostInterrupt, HostHandler?), VectorRefusal> = books.withLock {
             var interrupt = interrupt
             do throws(DomainRefusal) {
-                let told = try $0.activate(&interrupt, handler)
+                let told = try $0.activate(&interrupt, handler, affinity)
                 return .success((interrupt, told))
             } catch { return .failure(.domain(error)) }
         }
         let (interrupt, told) = try outcome.get()
         told?.wake()
         return interrupt
+    }
+
+    fileprivate func move(
+        _ interrupt: HostInterrupt, to affinity: CPUSet
+    ) throws(VectorRefusal) -> (HostInterrupt, VectorTarget?) {
+        let outcome: Result<(HostInterrupt, VectorTarget?), VectorRefusal> = books.withLock {
+            var interrupt = interrupt
+            do throws(DomainRefusal) {
+                let target = try $0.move(&interrupt, to: affinity)
+                return .success((interrupt, target))
+            } catch { return .failure(.domain(error)) }
+        }
+        return try outcome.get()
     }
 
     fileprivate func deactivate(_ interrupt: HostInterrupt) -> (HostInterrupt, late: UInt64) {
@@ -212,11 +229,15 @@ public struct VectorLease: ~Copyable, Sendable {
     /// Makes it active in every domain: messages go where it leads from now on. Without effect if
     /// it is.
     ///
-    /// - Parameter handler: who hears of it where a function of the parent signals; by
-    ///   whichever thread raises.
-    public mutating func activate(_ handler: HostHandler? = nil) throws(VectorRefusal) {
+    /// - Parameters:
+    ///   - handler: who hears of it where a function of the parent signals, by whichever thread
+    ///     raises.
+    ///   - affinity: processors where it should go while they have room; nil for any.
+    public mutating func activate(
+        _ handler: HostHandler? = nil, on affinity: CPUSet? = nil
+    ) throws(VectorRefusal) {
         guard !interrupt.isActive else { return }
-        interrupt = try pool.activate(interrupt, handler)
+        interrupt = try pool.activate(interrupt, handler, affinity)
         self.handler = handler
     }
 
@@ -230,6 +251,16 @@ public struct VectorLease: ~Copyable, Sendable {
         self.interrupt = interrupt
         handler = nil
         return late
+    }
+
+    /// Moves it to a processor of `affinity` while it is active; no message is lost between.
+    ///
+    /// Returns where it goes now: elsewhere if those have no room, nil if it is not active or its
+    /// parent's domains know no processors.
+    public mutating func move(to affinity: CPUSet) throws(VectorRefusal) -> VectorTarget? {
+        let (interrupt, target) = try pool.move(interrupt, to: affinity)
+        self.interrupt = interrupt
+        return target
     }
 
     /// Has the parent's function signal an event. Returns false where the parent is a program or

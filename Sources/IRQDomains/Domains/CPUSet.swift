@@ -15,6 +15,19 @@ public struct CPUSet: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
         for processor in processors { insert(processor) }
     }
 
+    /// The processors that `text` lists, as in "0,2-5"; nil if it lists none, or one beyond 65,535.
+    public init?(_ text: String) {
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let ends = part.split(separator: "-", omittingEmptySubsequences: false)
+                .map { UInt16($0) }
+            guard (1...2).contains(ends.count), let first = ends[0],
+                let last = ends[ends.count - 1],
+                first <= last
+            else { return nil }
+            for processor in first...last { insert(Int(processor)) }
+        }
+    }
+
     /// Adds a processor.
     public mutating func insert(_ processor: Int) {
         precondition(processor >= 0, "a processor has no negative number")
@@ -42,6 +55,11 @@ public struct CPUSet: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStrin
             if common != 0 { return 64 * word + common.trailingZeroBitCount }
         }
         return nil
+    }
+
+    /// Those that are also in `other`.
+    public func intersection(_ other: CPUSet) -> CPUSet {
+        CPUSet(processors.filter { other.contains($0) })
     }
 
     /// The processors in ascending order.

@@ -128,16 +128,20 @@ public struct DomainChain: Hashable, Sendable {
     }
 
     /// Moves an active interrupt to a processor of `affinity`, without a moment at which it leads
-    /// nowhere: the old vector is given back after the entry leads to the new one.
+    /// nowhere: the old vector is given back after the entry leads to the new one. A managed one
+    /// stays where it is if none of its own processors is among them.
     ///
     /// - Returns: where it goes, or nil where the root knows no processors.
     @discardableResult
     public mutating func move(
         _ interrupt: inout HostInterrupt, to affinity: CPUSet
     ) throws(DomainRefusal) -> VectorTarget? {
-        guard interrupt.isActive, case .vector(let claim, .some(let old)) = interrupt.root,
-            case .promise = claim
+        guard interrupt.isActive, case .vector(let claim, .some(let old)) = interrupt.root
         else { return nil }
+        if case .managed(let own) = claim {
+            let wanted = own.intersection(affinity)
+            if wanted.isEmpty || wanted.contains(old.processor) { return old }
+        }
         let target = try activateRoot(&interrupt, affinity)
         lead(interrupt, to: target)
         vectors?.deactivate(claim, old)

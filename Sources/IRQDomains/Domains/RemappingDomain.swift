@@ -8,8 +8,6 @@ public import PlatformTypes
 public struct RemappingDomain: Hashable, Sendable {
     /// Entries of one unit of VT-d (VT-d, Interrupt Remapping Table Address Register).
     public static let intelEntries = 65_536
-    /// Entries that one table of an AMD unit can have (AMD IOMMU, IntTabLen).
-    public static let amdEntries = [512, 2048]
 
     /// Where an entry leads.
     public enum Target: Hashable, Sendable {

@@ -50,6 +50,7 @@ final class ServedDevice<Model: DeviceModel> {
         var host = DeviceHost(pool: placement.parent, holder: placement.name)
         host.requester = placement.requester
         host.handlers = hostEvents.handlers
+        host.affinity = placement.affinity
         host.storeNeedsRemapping = placement.storeNeedsRemapping
         endpoint = try PCIEndpoint(model, on: host, memory: memory)
         regionSizes = Self.regionSizes(of: endpoint.description)

@@ -22,6 +22,7 @@ struct ControlDesk: Sendable {
         case .status: return await status()
         case .irqs: return await interrupts(of: request.device)
         case .budget: return await setBudget(request)
+        case .move: return await move(request)
         case .trace: return await trace(of: request.device, from: request.first ?? 0)
         }
     }
@@ -77,6 +78,23 @@ struct ControlDesk: Sendable {
         do throws(VFIOUserServer.BudgetError) {
             try await server.setBudget(of: placement.name, to: budget)
             return ControlReply()
+        } catch { return .failed(error.code, error.sentence) }
+    }
+
+    private func move(_ request: ControlRequest) async -> ControlReply {
+        guard let placement = placement(request.device) else { return noSuchDevice(request.device) }
+        guard let name = request.interrupt, let interrupt = MoveDocument.interrupt(name),
+            let processors = request.processors.flatMap({ CPUSet($0) })
+        else {
+            return .failed("CONTROL-REQUEST", "an interrupt is msix 1, msi 0 or slot 2")
+        }
+        do throws(VFIOUserServer.MoveError) {
+            let target = try await server.move(interrupt, of: placement.name, to: processors)
+            return ControlReply(
+                moved: MoveDocument(
+                    device: placement.name, interrupt: name, processor: target.processor,
+                    vector: Int(target.vector), isWhereAsked: processors.contains(target.processor)
+                ))
         } catch { return .failed(error.code, error.sentence) }
     }
 

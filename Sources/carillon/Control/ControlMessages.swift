@@ -1,7 +1,7 @@
 /// What a verb asks a running server, as one line of JSON.
 struct ControlRequest: Codable, Sendable {
     enum Verb: String, Codable, Sendable {
-        case status, irqs, budget, trace
+        case status, irqs, budget, trace, move
     }
 
     let verb: Verb
@@ -9,6 +9,10 @@ struct ControlRequest: Codable, Sendable {
     var device: String?
     var guarantee: Int?
     var limit: Int?
+    /// The interrupt that is moved, as `irqs` shows it.
+    var interrupt: String?
+    /// The processors that it is moved to, as in "0,2-5".
+    var processors: String?
     /// The number of the first event of a trace that is asked for.
     var first: UInt64?
 }
@@ -24,6 +28,7 @@ struct ControlReply: Codable, Sendable {
     var status: StatusDocument?
     var irqs: InterruptsDocument?
     var trace: TraceDocument?
+    var moved: MoveDocument?
 
     static func failed(_ code: String, _ message: String) -> Self {
         ControlReply(failure: Failure(code: code, message: message))

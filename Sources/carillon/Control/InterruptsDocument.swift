@@ -3,8 +3,8 @@ import InterruptTrace
 import MessageSignaledInterrupts
 import VFIOUserServer
 
-/// The path of each interrupt of one device: `carillon irqs --json`, and what `carillon serve --json`
-/// reports when a client has gone; schema 1.
+/// The path of each interrupt of one device: `carillon irqs --json`, and what `carillon serve
+/// --json` reports when a client has gone; schema 1.
 struct InterruptsDocument: Codable, Sendable {
     /// What happened to events at a function of the parent's.
     struct Source: Codable, Sendable {

@@ -202,6 +202,7 @@ struct ServeCommand: AsyncParsableCommand {
                 socketPath: path, parent: parent, budget: budget,
                 limits: ClientLimits(asksForMemory: dmaByMessage), traceCapacity: trace)
             placement.requester = RequesterID(UInt16(truncatingIfNeeded: number))
+            placement.affinity = domains.vectorAffinity
             placement.rateLimit = rateLimit?.limit
             placement.storeNeedsRemapping = domains.imsNeedsRemapping
             return placement

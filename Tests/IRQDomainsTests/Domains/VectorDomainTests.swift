@@ -145,6 +145,11 @@ struct VectorDomainTests {
                 let entry = interrupts[number].remapping
                 let moved = try chain.move(&interrupts[number], to: affinity)
                 if moved != nil, interrupts[number].remapping != entry { return "another entry" }
+                if moved != target(interrupts[number]) { return "it does not go where it says" }
+                let mine = isManaged(interrupts[number])?.intersection(affinity)
+                if let moved, let mine, !mine.isEmpty, !mine.contains(moved.processor) {
+                    return "a managed interrupt has a vector on each of its processors"
+                }
             } catch {
                 // While it moves an interrupt has two vectors.
                 if (0..<2).contains(where: { taken(on: $0) < 2 }) { return "there was room" }

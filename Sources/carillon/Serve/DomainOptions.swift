@@ -1,4 +1,5 @@
 import ArgumentParser
+import DeviceModels
 import IRQDomains
 import PlatformTypes
 
@@ -18,6 +19,16 @@ struct BackingOption: ExpressibleByArgument {
         }
         guard let count = Int(parts[1]), backing != .software else { return nil }
         self.count = count
+    }
+}
+
+/// Processors as `--affinity` lists them.
+struct CPUListOption: ExpressibleByArgument {
+    let processors: CPUSet
+
+    init?(argument: String) {
+        guard let processors = CPUSet(argument) else { return nil }
+        self.processors = processors
     }
 }
 
@@ -44,6 +55,28 @@ struct DomainOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
+            The processors where devices' interrupts go while they have a vector left, as in \
+            0,2-5. Needs --processors.
+            """, valueName: "list"))
+    var affinity: CPUListOption?
+
+    @Flag(
+        help: """
+            Set a vector aside for each interrupt on each processor of --affinity, so that it can \
+            always move among them.
+            """)
+    var managed = false
+
+    @Flag(
+        help: """
+            Promise more interrupts than processors have vectors, as Linux does: one that cannot \
+            be made active is refused when somebody wants to receive it.
+            """)
+    var lateVectors = false
+
+    @Option(
+        help: ArgumentHelp(
+            """
             By what the parent signals events to its host: software (the default: a call of the \
             program), or intx, msi, msi-x or ims, and how many of them it has. Several kinds are \
             taken in the order in which they are given. The guest sees no difference.
@@ -65,6 +98,16 @@ struct DomainOptions: ParsableArguments {
             throw ValidationError(
                 "--remapping-entries takes a number from 0 to 65536, and --processors one from 1 "
                     + "to 4096, in place of --vectors.")
+        }
+        guard affinity == nil || processors != nil, !managed || affinity != nil,
+            !lateVectors || processors != nil && (remappingEntries != nil || !functions.isEmpty)
+        else {
+            throw ValidationError(
+                "--affinity needs --processors, --managed needs --affinity, and --late-vectors "
+                    + "needs --processors and --remapping-entries or --backing.")
+        }
+        guard affinity?.processors.processors.allSatisfy({ $0 < processors ?? 0 }) ?? true else {
+            throw ValidationError("--affinity names processors below --processors.")
         }
         guard functions.count == backing.count || backing.count == 1 else {
             throw ValidationError("--backing software goes with no other kind.")
@@ -90,12 +133,17 @@ struct DomainOptions: ParsableArguments {
     func chain(needed: Int) -> DomainChain {
         let device = device(needed: needed)
         let root: DomainChain.Root =
-            processors.map { .vector(VectorDomain(processors: $0)) }
+            processors.map { .vector(VectorDomain(processors: $0, keepsPromises: !lateVectors)) }
             ?? .counted(
                 CountedDomain(.event, capacity: vectors ?? max(needed, device?.capacity ?? 0)))
         return DomainChain(
             device: device, remapping: remappingEntries.map { RemappingDomain(entries: $0) },
             root: root)
+    }
+
+    /// Where devices' interrupts go.
+    var vectorAffinity: VectorAffinity? {
+        affinity.map { VectorAffinity($0.processors, isManaged: managed) }
     }
 
     private func device(needed: Int) -> DeviceDomain? {
