@@ -4,7 +4,7 @@ import VFIOInterface
 import VFIOUserClient
 
 /// The most often that anything was done in one round of so many operations: noise can only add.
-private struct Tally {
+struct Tally {
     static let operations = 10_000
     static let warmUp = 1000
 

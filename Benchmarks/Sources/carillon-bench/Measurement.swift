@@ -20,6 +20,7 @@ enum MeasurementName: String, CaseIterable {
     case systemCalls = "system-calls"
     case domains
     case trace
+    case backing
 
     func make() -> any Measurement {
         switch self {
@@ -31,6 +32,7 @@ enum MeasurementName: String, CaseIterable {
         case .systemCalls: SystemCallMeasurement()
         case .domains: DomainMeasurement()
         case .trace: TraceMeasurement()
+        case .backing: BackingMeasurement()
         }
     }
 }

@@ -28,6 +28,7 @@ struct DeviceLeases: ~Copyable {
         vectorCount = vectors
         slotCount = slots
         self.host = host
+        areSignalled = !host.handlers.isEmpty
         inFlight = Array(repeating: false, count: host.handlers.count)
         leases = UniqueArray(minimumCapacity: vectors + slots)
         for _ in 0..<vectors + slots { leases.append(nil) }
@@ -37,7 +38,7 @@ struct DeviceLeases: ~Copyable {
     var count: Int { vectorCount + slotCount }
 
     /// Whether a function of the parent signals events.
-    var areSignalled: Bool { !host.handlers.isEmpty }
+    let areSignalled: Bool
 
     private func handler(_ place: Int) -> HostHandler? {
         areSignalled ? host.handlers[place] : nil
