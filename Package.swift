@@ -68,6 +68,8 @@ let package = Package(
                 "IRQDomains", "InterruptTrace", "MessageSignaledInterrupts", "PlatformTypes",
                 "Registers", .product(name: "BasicContainers", package: "swift-collections"),
             ]),
+        .target(
+            name: "MediatedDevices", dependencies: ["IRQDomains", "LinuxKernel", "VFIOUserServer"]),
 
         // MARK: Layer 5 — programs
         .executableTarget(
@@ -172,6 +174,12 @@ let package = Package(
                 "DeviceModels", "LinuxKernel", "Registers",
             ]),
         .testTarget(
+            name: "MediatedDevicesTests",
+            dependencies: [
+                "MediatedDevices", "VFIOUserServer", "VFIOUserClient", "DeviceModels", "IRQDomains",
+                "LinuxKernel", "ServerSupport", "TestTraits", "VFIOInterface",
+            ]),
+        .testTarget(
             name: "DeviceModelsTests",
             dependencies: [
                 "DeviceModels", "IRQDomains", "InterruptTestSupport", "InterruptTrace",
@@ -198,7 +206,8 @@ let package = Package(
         .testTarget(
             name: "DocumentationTests",
             dependencies: [
-                "LinuxKernel", "MessageSignaledInterrupts", "PlatformTypes", "VFIOInterface",
+                "LinuxKernel", "MediatedDevices", "MessageSignaledInterrupts", "PlatformTypes",
+                "VFIOInterface",
             ]),
     ]
 )

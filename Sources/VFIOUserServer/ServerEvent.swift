@@ -16,6 +16,8 @@ public enum ServerEvent: Sendable {
     case vectorRefused(device: String, reason: String)
     /// The connection ended.
     case disconnected(device: String, reason: DisconnectReason, report: DeviceReport)
+    /// The device is offered no more, and what it had is its parent's again.
+    case withdrawn(device: String)
     /// The host refused something that the server needs.
     case hostError(device: String, error: HostError)
 }
@@ -28,6 +30,8 @@ public enum DisconnectReason: Hashable, Sendable, CustomStringConvertible {
     case closedWithinMessage
     /// The server is stopping.
     case serverStopping
+    /// The device was withdrawn while the client used it.
+    case withdrawn
     /// The client broke the protocol; the text names the rule.
     case protocolViolation(String)
     /// The client sent more descriptors than a message may carry.
@@ -45,6 +49,7 @@ public enum DisconnectReason: Hashable, Sendable, CustomStringConvertible {
         case .closedByClient: "closed-by-client"
         case .closedWithinMessage: "closed-within-message"
         case .serverStopping: "server-stopping"
+        case .withdrawn: "withdrawn"
         case .protocolViolation: "protocol-violation"
         case .tooManyDescriptors: "too-many-descriptors"
         case .memoryTruncated: "memory-truncated"

@@ -37,20 +37,20 @@ public final class VFIOUserServer: Sendable {
         case stopped
     }
 
-    private struct Members {
+    struct Members {
         var devices: [String: PlacedDevice] = [:]
         var placed = 0
     }
 
-    private struct PlacedDevice: Sendable {
+    struct PlacedDevice: Sendable {
         let loop: LoopHandle
         let number: Int
     }
 
     private let loops: [LoopHandle]
     private let threads: Threads
-    private let members = Mutex(Members())
-    private let observe: @Sendable (ServerEvent) -> Void
+    let members = Mutex(Members())
+    let observe: @Sendable (ServerEvent) -> Void
 
     /// Starts the loops.
     ///
@@ -150,7 +150,7 @@ public final class VFIOUserServer: Sendable {
     public func stop() {
         for loop in loops {
             loop.post { loop in
-                for resident in loop.residents.values { resident.close() }
+                for resident in loop.residents.values { resident.close(.serverStopping) }
                 loop.residents.removeAll()
                 loop.stop()
             }
@@ -182,7 +182,8 @@ public final class VFIOUserServer: Sendable {
                     report: { DeviceReport(of: device) },
                     excerpt: { device.excerpt(from: $0, capacity: $1) },
                     changeBudget: { device.changeBudget(to: $0) },
-                    move: { device.move($0, to: $1) }, close: { listener.close() })
+                    move: { device.move($0, to: $1) }, client: { device.client },
+                    drain: { listener.drain($0) }, close: { listener.close($0) })
             } catch {
                 device.leaveLoop()
                 return .failure(.host(error))
@@ -200,7 +201,9 @@ struct Resident {
     let move:
         (VFIOUserServer.GuestInterrupt, CPUSet)
             -> Result<VectorTarget, VFIOUserServer.MoveError>
-    let close: () -> Void
+    let client: () -> DeviceReport.Client?
+    let drain: (@escaping () -> Void) -> Void
+    let close: (DisconnectReason) -> Void
 }
 
 /// The threads of a server, to be joined once.

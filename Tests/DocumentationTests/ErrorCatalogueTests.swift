@@ -1,5 +1,6 @@
 import Foundation
 import LinuxKernel
+import MediatedDevices
 import MessageSignaledInterrupts
 import PlatformTypes
 import Testing
@@ -40,6 +41,14 @@ import VFIOInterface
             .union(
                 Repository.literals(in: "Sources/VFIOUserServer/MoveError.swift", of: "code")
             )
+            .union(
+                Repository.literals(in: "Sources/VFIOUserServer/Withdrawal.swift", of: "code")
+            )
+            .union(
+                Repository.literals(
+                    in: "Sources/MediatedDevices/Registry/RegistryError.swift", of: "code")
+            )
+            .union(LifeCycle.Refusal.allCases.map(\.code))
             .union(["CONTROL-REQUEST", "CONTROL-DEVICE"])
         },
         Section(heading: "## A client's request did not succeed") {

@@ -186,6 +186,12 @@ final class BackedGuest {
         story.append("refused \(report.refusals), recalled \(report.recalled)")
     }
 
+    /// Has the timer fire a source as often as it can.
+    func startTimer() throws {
+        try guest.write(20, bar: 0, at: TesterRegister.timerPeriod.rawValue, .dword)
+        try guest.write(1, bar: 0, at: TesterRegister.timerControl.rawValue, .dword)
+    }
+
     /// Fires every source `rounds` times and waits for nothing.
     func fireAll(rounds: Int) throws {
         for _ in 0..<rounds {

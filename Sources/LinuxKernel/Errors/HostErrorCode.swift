@@ -19,6 +19,7 @@ extension HostError {
             case thread = "HOST-THREAD"
             case limit = "HOST-LIMIT"
             case processFiles = "HOST-PROC"
+            case file = "HOST-FILE"
         }
 
         private let identifier: Identifier
@@ -70,6 +71,8 @@ extension HostError {
         public static var limit: Code { Code(.limit) }
         /// /proc does not show this process.
         public static var processFiles: Code { Code(.processFiles) }
+        /// A file or a directory could not be read, written or removed.
+        public static var file: Code { Code(.file) }
     }
 }
 
@@ -94,6 +97,7 @@ extension HostError.Code {
         case .thread: "A thread could not be started."
         case .limit: "A resource limit could not be read or raised."
         case .processFiles: "/proc does not show this process."
+        case .file: "A file or a directory could not be read, written or removed."
         }
     }
 
@@ -117,6 +121,7 @@ extension HostError.Code {
         case .thread: "Raise the limit of threads (ulimit -u, or TasksMax= of the service)."
         case .limit: "Raise the hard limit (LimitNOFILE= or LimitMEMLOCK= of the service)."
         case .processFiles: "Mount /proc in this process's file system."
+        case .file: "Check the path, its owner and mode, and the space on its file system."
         }
     }
 }

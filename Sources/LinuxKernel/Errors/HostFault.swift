@@ -9,6 +9,8 @@ public struct HostFault: Hashable, Sendable, CustomStringConvertible {
         case fail(errno: CInt)
         /// The call is made so much later.
         case delay(milliseconds: Int)
+        /// The process is killed before the call.
+        case kill
     }
 
     /// The step that the call belongs to.
@@ -58,7 +60,9 @@ public struct HostFault: Hashable, Sendable, CustomStringConvertible {
 
 extension HostFault.Action {
     fileprivate init?(_ text: Substring) {
-        if text.hasSuffix("ms") {
+        if text == "KILL" {
+            self = .kill
+        } else if text.hasSuffix("ms") {
             guard let milliseconds = Int(text.dropLast(2)), (1...60_000).contains(milliseconds)
             else { return nil }
             self = .delay(milliseconds: milliseconds)
@@ -73,6 +77,7 @@ extension HostFault.Action {
         switch self {
         case .fail(let errno): HostError.name(of: errno)
         case .delay(let milliseconds): "\(milliseconds)ms"
+        case .kill: "KILL"
         }
     }
 }
@@ -115,6 +120,7 @@ public enum HostFaults {
         switch due?.action {
         case .fail(let errno): throw HostError(code, operation, subject(), errno: errno)
         case .delay(let milliseconds): usleep(UInt32(milliseconds) * 1000)
+        case .kill: raise(SIGKILL)
         case nil: break
         }
     }

@@ -9,6 +9,8 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
     private unowned let loop: EventLoop
     private let observe: @Sendable (ServerEvent) -> Void
     private var connection: Connection<Model>?
+    /// What is done once the last client has gone; nil while clients are admitted.
+    private var onIdle: (() -> Void)?
     /// A descriptor to give up when the process has no other, so that a client who knocks can be
     /// turned away instead of keeping the listener ready for ever.
     private var spare: OwnedDescriptor?
@@ -54,21 +56,27 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
         if let copy = try? OwnedDescriptor.duplicate(of: listener.raw) { spare = consume copy }
     }
 
-    /// Ends the connection and the waiting.
-    func close() {
+    /// Ends the connection, for `reason`, and the waiting.
+    func close(_ reason: DisconnectReason) {
         if let connection {
             loop.remove(connection)
-            connection.end(.serverStopping)
+            connection.end(reason)
         }
-        device.stopTimer()
+        device.leaveLoop()
         loop.remove(self)
+    }
+
+    /// Admits nobody any more; `done` is called when nobody is connected, which may be at once.
+    func drain(_ done: @escaping () -> Void) {
+        guard connection != nil else { return done() }
+        onIdle = done
     }
 
     private func welcome(_ stream: consuming UnixStream) throws(HostError) {
         let process = try stream.peerCredentials.processID
         // A client that has gone already must not keep the next one out.
         if let connection { loop.giveTurn(to: connection) }
-        guard connection == nil else {
+        guard connection == nil, onIdle == nil else {
             observe(.turnedAway(device: placement.name, process: process))
             return
         }
@@ -93,5 +101,6 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
         let report = DeviceReport(of: device)
         device.disconnect()
         observe(.disconnected(device: placement.name, reason: reason, report: report))
+        onIdle?()
     }
 }

@@ -103,8 +103,11 @@ final class ServedDevice<Model: DeviceModel> {
         }
     }
 
-    /// Ends what `live` began, for a device that is not offered after all.
+    /// Ends what `live` began, for a device that is not offered after all or not any more.
     func leaveLoop() {
+        stopTimer()
+        let stopped: Void? = try? rateTimer?.set(nanoseconds: nil)
+        precondition(stopped != nil || rateTimer == nil, "a timer can be stopped")
         for source in hostSources { loop?.remove(source) }
         hostSources = []
     }

@@ -83,9 +83,10 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            Have host calls fail or be late, to rehearse that: CALL=ERRNO or CALL=Nms, then @FIRST \
-            and xCOUNT if not the first call alone. HOST-MAP=ENOMEM@2x3 fails three maps from the \
-            second on. May be repeated; carillon explain says what each CALL is.
+            Have host calls fail or be late, or the server be killed there, to rehearse that: \
+            CALL=ERRNO, CALL=Nms or CALL=KILL, then @FIRST and xCOUNT if not the first call alone. \
+            HOST-MAP=ENOMEM@2x3 fails three maps from the second on. May be repeated; carillon \
+            explain says what each CALL is.
             """, valueName: "call=what"))
     var inject: [String] = []
 
@@ -146,7 +147,8 @@ struct ServeCommand: AsyncParsableCommand {
         }
         for text in inject where HostFault(text) == nil {
             throw ValidationError(
-                "--inject takes CALL=ERRNO or CALL=Nms, and @FIRST and xCOUNT, not \(text).")
+                "--inject takes CALL=ERRNO, CALL=Nms or CALL=KILL, and @FIRST and xCOUNT, not "
+                    + "\(text).")
         }
         if device != .interruptTester, tester.isGiven {
             throw ValidationError(

@@ -28,6 +28,8 @@ struct ServerReporter: Sendable {
         case .vectorRefused(let device, let reason):
             logger.notice(
                 "the guest was told no", metadata: ["device": "\(device)", "reason": "\(reason)"])
+        case .withdrawn(let device):
+            logger.info("withdrawn", metadata: ["device": "\(device)"])
         case .disconnected(_, let reason, let report): disconnected(reason, report)
         case .hostError(let device, let error):
             logger.error("\(error)", metadata: ["device": "\(device)"])

@@ -36,13 +36,27 @@ public final class RecordingEvents: Sendable {
 
     /// Waits for the `number`-th end of a connection with `device`, counted from 1.
     public func disconnect(of device: String, number: Int = 1) throws -> DisconnectReason? {
+        try nth(number) { event -> DisconnectReason? in
+            guard case .disconnected(device, let reason, _) = event else { return nil }
+            return reason
+        }
+    }
+
+    /// Waits until `device` was withdrawn for the `number`-th time; false if it was not.
+    public func withdrawal(of device: String, number: Int = 1) throws -> Bool {
+        try nth(number) { event -> Bool? in
+            if case .withdrawn(device) = event { true } else { nil }
+        } ?? false
+    }
+
+    /// Waits for the `number`-th event in which `pick` finds something; nil after twenty seconds.
+    private func nth<Value>(
+        _ number: Int, _ pick: (ServerEvent) -> Value?
+    ) throws -> Value? {
         var ready = [EpollSet.Ready](repeating: .init(), count: 1)
         while true {
-            let reasons = all.compactMap { event -> DisconnectReason? in
-                guard case .disconnected(device, let reason, _) = event else { return nil }
-                return reason
-            }
-            if reasons.count >= number { return reasons[number - 1] }
+            let found = all.compactMap(pick)
+            if found.count >= number { return found[number - 1] }
             guard try epoll.wait(into: &ready, timeoutMilliseconds: 20_000) > 0 else { return nil }
             _ = arrival.drain()
         }

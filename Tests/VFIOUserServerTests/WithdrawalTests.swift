@@ -1,0 +1,124 @@
+import DeviceModels
+import IRQDomains
+import LinuxKernel
+import PlatformTypes
+import Registers
+import ServerSupport
+import TestTraits
+import Testing
+import VFIOUserClient
+import VFIOUserServer
+
+extension Serving {
+    /// Devices that come and go while their server runs.
+    @Suite struct WithdrawalTests {
+        private static func serve(
+            _ server: TestServer, _ name: String, _ parent: VectorPool, limit: Int = 2
+        ) async throws {
+            let tester = try InterruptTester(.init(vectors: 2, messages: nil, slots: 1))
+            try await server.server.serve(
+                DevicePlacement(
+                    name: name, socketPath: server.path(name), parent: parent,
+                    budget: VectorBudget(whole: 3))
+            ) { tester }
+        }
+
+        private static func parent(_ backing: Backing = .software, _ capacity: Int = 9)
+            -> VectorPool
+        {
+            VectorPool(
+                name: "parent",
+                domains: DomainChain(
+                    device: DeviceDomain([(backing, capacity)], requester: RequesterID(8)),
+                    root: .counted(CountedDomain(.event, capacity: capacity))))
+        }
+
+        @Test(.rule("VU-53")) func aDeviceThatNobodyUsesIsWithdrawn() async throws {
+            let server = try TestServer()
+            let parent = Self.parent()
+            try await Self.serve(server, "a", parent)
+            try await Self.serve(server, "b", parent)
+            let neighbour = try GuestFunction(try server.client("b"))
+            #expect(parent.figures.held == 6)
+            #expect(try await server.server.withdraw("a"))
+            #expect(parent.figures.held == 3)
+            #expect(parent.figures.holders.map(\.name) == ["b"])
+            #expect(throws: ClientError.self) { try server.client("a") }
+            #expect(await server.server.report(of: "a") == nil)
+            await #expect(throws: VFIOUserServer.WithdrawalError.noSuchDevice("a")) {
+                try await server.server.withdraw("a")
+            }
+            #expect(try neighbour.read(bar: 0, 0, .dword) == 0x5453_4554)
+            try await Self.serve(server, "a", parent)
+            #expect(try GuestFunction(try server.client("a")).read(bar: 0, 0, .dword) != 0)
+        }
+
+        @Test(.rule("VU-53")) func aDeviceInUseStaysOrDrainsOrGoes() async throws {
+            let server = try TestServer()
+            let parent = Self.parent()
+            try await Self.serve(server, "a", parent)
+            let client = try server.client("a")
+            let guest = try GuestFunction(client)
+            let busy = await #expect(throws: VFIOUserServer.WithdrawalError.self) {
+                try await server.server.withdraw("a")
+            }
+            #expect(busy?.code == "WITHDRAW-BUSY")
+            #expect(try guest.read(bar: 0, 0, .dword) == 0x5453_4554)
+
+            #expect(try await server.server.withdraw("a", .whenIdle) == false)
+            #expect(try guest.read(bar: 0, 0, .dword) == 0x5453_4554, "the client goes on")
+            #expect(throws: ClientError.self, "nobody else is admitted") {
+                try server.client("a").deviceInfo()
+            }
+            client.disconnect()
+            _ = try server.events.disconnect(of: "a")
+            #expect(try server.events.withdrawal(of: "a"))
+            #expect(parent.figures.held == 0)
+            #expect(parent.figures.expected == 0)
+
+            try await Self.serve(server, "a", parent)
+            let second = try server.client("a")
+            #expect(try await server.server.withdraw("a", .now))
+            #expect(try server.events.disconnect(of: "a", number: 2) == .withdrawn)
+            #expect(throws: ClientError.self) { try second.deviceInfo() }
+            #expect(parent.figures.held == 0)
+        }
+
+        @Test(.rule("VU-53")) func whatDrainsCanBeToldToGoAtOnce() async throws {
+            let server = try TestServer()
+            let parent = Self.parent()
+            try await Self.serve(server, "a", parent)
+            let client = try server.client("a")
+            #expect(try await server.server.withdraw("a", .whenIdle) == false)
+            #expect(try await server.server.withdraw("a", .now))
+            #expect(try server.events.disconnect(of: "a") == .withdrawn)
+            #expect(parent.figures.held == 0)
+            client.disconnect()
+        }
+
+        /// 200 cycles with a client, a timer that runs and interrupts that a function signals.
+        @Test(.rule("VU-53"), arguments: [Backing.software, .msix, .intx])
+        func twoHundredCyclesLeaveNothingBehind(backing: Backing) async throws {
+            let server = try TestServer()
+            let parent = Self.parent(backing)
+            var counts: [Int] = []
+            for cycle in 0..<200 {
+                try await Self.serve(server, "a", parent)
+                let client = try server.client("a")
+                let guest = try BackedGuest(.msix, client, sources: 2)
+                try guest.startTimer()
+                try guest.fireAll(rounds: 1)
+                #expect(
+                    try await server.server.withdraw(
+                        "a", cycle.isMultiple(of: 2) ? .now : .whenIdle)
+                        == cycle.isMultiple(of: 2))
+                client.disconnect()
+                #expect(try server.events.withdrawal(of: "a", number: cycle + 1))
+                #expect(parent.figures.held == 0)
+                #expect(parent.figures.domains.allSatisfy { $0.inUse == 0 })
+                if cycle >= 10 { counts.append(try OpenDescriptors.count()) }
+            }
+            #expect(Set(counts).count == 1, "\(counts)")
+        }
+    }
+}
