@@ -75,7 +75,7 @@ let package = Package(
         .executableTarget(
             name: "carillon",
             dependencies: [
-                "VFIOUserServer", "VFIOUserClient", "DeviceModels", "IRQDomains",
+                "MediatedDevices", "VFIOUserServer", "VFIOUserClient", "DeviceModels", "IRQDomains",
                 "MessageSignaledInterrupts", "InterruptTrace", "LinuxKernel", "PlatformTypes",
                 "Registers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
@@ -157,7 +157,7 @@ let package = Package(
             name: "ProgramTests",
             dependencies: [
                 "carillon", "ProgramSupport", "LinuxKernel", "PlatformTypes", "Registers",
-                "VFIOUserClient",
+                "TestTraits", "VFIOUserClient",
             ]),
         .testTarget(
             name: "VFIOUserServerTests",

@@ -13,7 +13,9 @@ struct Carillon: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             TryCommand.self, ServeCommand.self, StatusCommand.self, InterruptsCommand.self,
-            BudgetCommand.self, MoveCommand.self, TopCommand.self, TraceCommand.self,
+            BudgetCommand.self, MoveCommand.self, TypesCommand.self, ListCommand.self,
+            DefineCommand.self, UndefineCommand.self, ModifyCommand.self, StartCommand.self,
+            StopCommand.self, TopCommand.self, TraceCommand.self,
             ExplainCommand.self,
             QEMUArgsCommand.self,
             DoctorCommand.self,

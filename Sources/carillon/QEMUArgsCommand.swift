@@ -14,7 +14,12 @@ struct QEMUArgsCommand: ParsableCommand {
     )
 
     @Option(help: "The socket that carillon serve listens on.")
-    var socket: String
+    var socket: String?
+
+    @Option(name: .shortAndLong, help: "In place of it, the UUID of a slice that is active.")
+    var uuid: String?
+
+    @OptionGroup var server: ControlOptions
 
     @Option(help: "The guest's memory, as QEMU writes sizes.")
     var memory = "512M"
@@ -23,16 +28,30 @@ struct QEMUArgsCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        guard !socket.isEmpty else { throw ValidationError("--socket needs a path.") }
+        guard (socket == nil) != (uuid == nil), socket?.isEmpty != true else {
+            throw ValidationError("--socket with a path, or --uuid, says which device.")
+        }
         let digits = memory.prefix { $0.isNumber && $0.isASCII }
         guard !digits.isEmpty, ["", "M", "G"].contains(String(memory.dropFirst(digits.count)))
         else { throw ValidationError("--memory takes a size such as 512M or 2G.") }
     }
 
     func run() throws {
-        let arguments = try Self.arguments(socket: socket, memory: memory)
+        let arguments = try Self.arguments(
+            socket: try socket ?? socketOfSlice(), memory: memory)
         if json { return try Output.json(arguments) }
         Output.line(arguments.map(Self.shellWord).joined(separator: " "))
+    }
+
+    private func socketOfSlice() throws -> String {
+        var slice = SliceOptions()
+        slice.uuid = uuid
+        slice.server = server
+        let slices = try slice.ask(SliceRequest(action: .list)).slices
+        guard let socket = slices.first(where: { $0.uuid == uuid?.lowercased() })?.socket else {
+            throw CommandFailure("\(uuid ?? "") is not active [SLICE-INACTIVE]")
+        }
+        return socket
     }
 
     private struct Device: Encodable {

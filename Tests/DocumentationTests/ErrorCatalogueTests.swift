@@ -49,7 +49,7 @@ import VFIOInterface
                     in: "Sources/MediatedDevices/Registry/RegistryError.swift", of: "code")
             )
             .union(LifeCycle.Refusal.allCases.map(\.code))
-            .union(["CONTROL-REQUEST", "CONTROL-DEVICE"])
+            .union(["CONTROL-REQUEST", "CONTROL-DEVICE", "CONTROL-SLICES"])
         },
         Section(heading: "## A client's request did not succeed") {
             try Repository.literals(in: "Sources/VFIOUserClient/ClientError.swift", of: "code")

@@ -98,7 +98,7 @@ final class ServingProgram {
     private func socketPath(_ number: Int) -> String { "\(directory.path)/device-\(number)" }
 
     /// The program lies beside the tests.
-    private static var path: String {
+    static var path: String {
         get throws(LabError) {
             let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
             let program = tests.deletingLastPathComponent().appending(path: "carillon").path

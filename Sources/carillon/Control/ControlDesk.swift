@@ -5,16 +5,12 @@ import VFIOUserServer
 /// Answers the verbs of a running server.
 struct ControlDesk: Sendable {
     let server: VFIOUserServer
-    let placements: [DevicePlacement]
-
     /// The parents of all devices, each once.
-    var parents: [VectorPool] {
-        placements.reduce(into: []) { parents, placement in
-            if !parents.contains(where: { $0 === placement.parent }) {
-                parents.append(placement.parent)
-            }
-        }
-    }
+    let parents: [VectorPool]
+    /// What is offered now.
+    let placements: @Sendable () -> [DevicePlacement]
+    /// Who answers verbs about slices; nil where there are none.
+    var slices: SliceDesk?
 
     /// The answer to `request`.
     func answer(_ request: ControlRequest) async -> ControlReply {
@@ -23,6 +19,7 @@ struct ControlDesk: Sendable {
         case .irqs: return await interrupts(of: request.device)
         case .budget: return await setBudget(request)
         case .move: return await move(request)
+        case .slices: return await answerAboutSlices(request)
         case .trace: return await trace(of: request.device, from: request.first ?? 0)
         }
     }
@@ -30,7 +27,7 @@ struct ControlDesk: Sendable {
     /// All figures, in the text form that Prometheus scrapes.
     func metrics() async -> String {
         var devices: [InterruptsDocument] = []
-        for placement in placements {
+        for placement in placements() {
             if let report = await server.report(of: placement.name) {
                 devices.append(InterruptsDocument(report))
             }
@@ -42,7 +39,7 @@ struct ControlDesk: Sendable {
 
     private func statusDocument() async -> StatusDocument {
         var instances: [StatusDocument.Instance] = []
-        for placement in placements {
+        for placement in placements() {
             guard let report = await server.report(of: placement.name) else { continue }
             let holder = placement.parent.figures.holders.first { $0.name == placement.name }
             instances.append(StatusDocument.Instance(report, placement, holder?.budget))
@@ -81,6 +78,17 @@ struct ControlDesk: Sendable {
         } catch { return .failed(error.code, error.sentence) }
     }
 
+    private func answerAboutSlices(_ request: ControlRequest) async -> ControlReply {
+        guard let slices else {
+            return .failed(
+                "CONTROL-SLICES", "this server has no slices: it was not started with --config")
+        }
+        guard let request = request.slices else {
+            return .failed("CONTROL-REQUEST", "a request about slices says what")
+        }
+        return await slices.answer(request)
+    }
+
     private func move(_ request: ControlRequest) async -> ControlReply {
         guard let placement = placement(request.device) else { return noSuchDevice(request.device) }
         guard let name = request.interrupt, let interrupt = MoveDocument.interrupt(name),
@@ -100,12 +108,13 @@ struct ControlDesk: Sendable {
 
     /// The device called `name`; without a name the only one.
     private func placement(_ name: String?) -> DevicePlacement? {
+        let placements = placements()
         guard let name else { return placements.count == 1 ? placements[0] : nil }
         return placements.first { $0.name == name }
     }
 
     private func noSuchDevice(_ name: String?) -> ControlReply {
-        let names = placements.map(\.name).joined(separator: ", ")
+        let names = placements().map(\.name).joined(separator: ", ")
         guard let name else {
             return .failed("CONTROL-DEVICE", "say which device: \(names)")
         }

@@ -1,7 +1,7 @@
 /// What a verb asks a running server, as one line of JSON.
 struct ControlRequest: Codable, Sendable {
     enum Verb: String, Codable, Sendable {
-        case status, irqs, budget, trace, move
+        case status, irqs, budget, trace, move, slices
     }
 
     let verb: Verb
@@ -13,6 +13,8 @@ struct ControlRequest: Codable, Sendable {
     var interrupt: String?
     /// The processors that it is moved to, as in "0,2-5".
     var processors: String?
+    /// What is asked about slices.
+    var slices: SliceRequest?
     /// The number of the first event of a trace that is asked for.
     var first: UInt64?
 }
@@ -29,6 +31,7 @@ struct ControlReply: Codable, Sendable {
     var irqs: InterruptsDocument?
     var trace: TraceDocument?
     var moved: MoveDocument?
+    var slices: SlicesDocument?
 
     static func failed(_ code: String, _ message: String) -> Self {
         ControlReply(failure: Failure(code: code, message: message))

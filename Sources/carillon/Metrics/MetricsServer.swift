@@ -50,3 +50,15 @@ struct MetricsServer: Sendable {
         _ = try? await task.value
     }
 }
+
+extension MetricsServer {
+    /// Answers scrapes of what `desk` knows on `port`, if there is to be one.
+    static func start(
+        _ port: UInt16?, _ desk: ControlDesk, _ reporter: ServerReporter
+    ) async throws -> MetricsServer? {
+        guard let port else { return nil }
+        let metrics = try await MetricsServer(port: port) { await desk.metrics() }
+        reporter.note(metricsPort: metrics.port)
+        return metrics
+    }
+}

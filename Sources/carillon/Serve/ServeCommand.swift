@@ -23,7 +23,7 @@ struct ServeCommand: AsyncParsableCommand {
     )
 
     /// The devices that can be served.
-    enum Device: String, ExpressibleByArgument, CaseIterable {
+    enum Device: String, ExpressibleByArgument, CaseIterable, Codable {
         case virtioRNG = "virtio-rng"
         case interruptTester = "interrupt-tester"
     }
@@ -33,8 +33,21 @@ struct ServeCommand: AsyncParsableCommand {
         case trace, debug, info, notice, warning, error, critical
     }
 
-    @Argument(help: "The device: \(Device.allCases.map(\.rawValue).joined(separator: ", ")).")
-    var device: Device
+    @Argument(
+        help: """
+            The device, without --config: \
+            \(Device.allCases.map(\.rawValue).joined(separator: ", ")).
+            """)
+    var device: Device?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Serve slices instead: the parents and types of this file, and the slices of them that \
+            were defined. The verbs types, list, define, undefine, modify, start and stop ask the \
+            server over the socket control in its runtime directory.
+            """, valueName: "file"))
+    var config: String?
 
     @Option(
         name: .customLong("socket"),
@@ -42,7 +55,7 @@ struct ServeCommand: AsyncParsableCommand {
             Where clients connect; the file is made, and removed at the end. Given several times, \
             there are as many devices, and their names end in -0, -1 and so on.
             """)
-    var sockets: [String]
+    var sockets: [String] = []
 
     @Option(
         help: "Where verbs connect. Default: the first device's socket with .control at its end.")
@@ -126,6 +139,14 @@ struct ServeCommand: AsyncParsableCommand {
     var logLevel = LogLevel.info
 
     func validate() throws {
+        if config != nil {
+            guard device == nil, sockets.isEmpty, control == nil else {
+                throw ValidationError(
+                    "With --config, devices, sockets and the control socket are the file's.")
+            }
+        } else if device == nil {
+            throw ValidationError("A device, or --config with a file, says what is served.")
+        }
         guard (0...1_000_000).contains(refuse) else {
             throw ValidationError("--refuse takes a number from 0 to 1000000.")
         }
@@ -135,7 +156,7 @@ struct ServeCommand: AsyncParsableCommand {
         guard (0...1_000_000).contains(trace) else {
             throw ValidationError("--trace takes a number from 0 to 1000000.")
         }
-        guard !sockets.isEmpty, Set(sockets).count == sockets.count else {
+        guard config != nil || !sockets.isEmpty, Set(sockets).count == sockets.count else {
             throw ValidationError("--socket is given once for each device, each time another path.")
         }
         guard (0...1_000_000).contains(guarantee ?? 0), (0...1_000_000).contains(limit ?? 0),
@@ -164,19 +185,36 @@ struct ServeCommand: AsyncParsableCommand {
         let descriptors = try ResourceLimits.raiseDescriptors(
             to: ResourceLimits.descriptors.hard)
         logger.debug("open files", metadata: ["limit": "\(descriptors.soft)"])
-        let offer = try offer()
+        if let config { return try await serveSlices(config, logger) }
+        guard let device else { throw CommandFailure("a device says what is served") }
+        let offer = try offer(device)
         let parent = VectorPool(
             name: "parent", domains: domains.chain(needed: offer.vectors * sockets.count),
             overcommits: overcommit, refusing: refuse)
         let service = ServerService(
-            configuration: .init(
-                loops: loops ?? ProcessorCount.available,
-                polling: poll ? .adaptive() : .off),
-            placements: try placements(offer, parent), offer: offer,
+            configuration: serverConfiguration,
+            placements: try placements(device, offer, parent), offer: offer,
             controlPath: control ?? ControlOptions.path(besides: sockets[0]),
             metricsPort: metrics,
             reporter: ServerReporter(logger: logger, writesJSON: json),
             endsAfterFirstClient: once)
+        try await run(service, logger)
+    }
+
+    /// Serves the slices of the configuration at `path`.
+    private func serveSlices(_ path: String, _ logger: Logger) async throws {
+        let daemon = SliceDaemon(
+            configuration: try SliceConfiguration(path: path), server: serverConfiguration,
+            metricsPort: metrics, reporter: ServerReporter(logger: logger, writesJSON: json))
+        try await run(daemon, logger)
+    }
+
+    private var serverConfiguration: VFIOUserServer.Configuration {
+        .init(
+            loops: loops ?? ProcessorCount.available, polling: poll ? .adaptive() : .off)
+    }
+
+    private func run(_ service: any Service, _ logger: Logger) async throws {
         let faults = inject.compactMap { HostFault($0) }
         for fault in faults { logger.notice("a drill", metadata: ["fault": "\(fault)"]) }
         HostFaults.arm(faults)
@@ -191,7 +229,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// Where each device is offered, and what it may expect.
     private func placements(
-        _ offer: DeviceOffer, _ parent: VectorPool
+        _ device: Device, _ offer: DeviceOffer, _ parent: VectorPool
     ) throws -> [DevicePlacement] {
         let needs = limit ?? min(offer.vectors, parent.figures.capacity)
         let guarantee = guarantee ?? (offer.needsAllVectors ? offer.vectors : 0)
@@ -212,7 +250,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     /// The device that was asked for.
-    private func offer() throws -> DeviceOffer {
+    private func offer(_ device: Device) throws -> DeviceOffer {
         switch device {
         case .virtioRNG: .virtioRNG(vectors: limit)
         case .interruptTester: .interruptTester(try InterruptTester(tester.configuration))

@@ -21,19 +21,15 @@ struct ServerService: Service {
         }
         defer { server.stop() }
         for placement in placements { try await offer.serve(placement, by: server) }
-        let desk = ControlDesk(server: server, placements: placements)
+        let placements = placements
+        let desk = ControlDesk(
+            server: server, parents: placements.first.map { [$0.parent] } ?? [],
+            placements: { placements })
         let control = try ControlServer(path: controlPath) { await desk.answer($0) }
         defer { control.stop() }
         reporter.note(parents: desk.parents, controlPath: controlPath)
-        let metrics = try await scrapes(of: desk)
+        let metrics = try await MetricsServer.start(metricsPort, desk, reporter)
         for await _ in departures.cancelOnGracefulShutdown() where endsAfterFirstClient { break }
         await metrics?.stop()
-    }
-
-    private func scrapes(of desk: ControlDesk) async throws -> MetricsServer? {
-        guard let metricsPort else { return nil }
-        let metrics = try await MetricsServer(port: metricsPort) { await desk.metrics() }
-        reporter.note(metricsPort: metrics.port)
-        return metrics
     }
 }

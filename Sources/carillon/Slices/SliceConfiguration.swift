@@ -1,0 +1,158 @@
+import ArgumentParser
+import Foundation
+import IRQDomains
+import MediatedDevices
+
+/// What `carillon serve --config` reads: where slices are kept and offered, and who offers which.
+struct SliceConfiguration: Codable, Sendable {
+    /// A parent.
+    struct Parent: Codable, Sendable {
+        let name: String
+        let vectors: Int?
+        let units: Int?
+        let remappingEntries: Int?
+        let processors: Int?
+        let backing: [String]?
+        let overcommit: Bool?
+        let types: [TypeEntry]
+
+        static let keys: Set<String> = [
+            "name", "vectors", "units", "remappingEntries", "processors", "backing", "overcommit",
+            "types",
+        ]
+    }
+
+    /// A type of a parent.
+    struct TypeEntry: Codable, Sendable {
+        let name: String
+        let description: String?
+        let device: ServeCommand.Device
+        let guarantee: Int?
+        let limit: Int
+        let units: Int?
+
+        static let keys: Set<String> = [
+            "name", "description", "device", "guarantee", "limit", "units",
+        ]
+    }
+
+    /// Where definitions are kept: a folder for each parent, a file for each slice.
+    let stateDirectory: String
+    /// Where sockets are: UUID.sock for each slice, and control.
+    let runtimeDirectory: String
+    let parents: [Parent]
+
+    private static let keys: Set<String> = ["stateDirectory", "runtimeDirectory", "parents"]
+
+    /// Reads the file at `path`. Whatever it says that means nothing is refused.
+    init(path: String) throws {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw CommandFailure("\(path) cannot be read")
+        }
+        do {
+            try Self.checkKeys(try JSONSerialization.jsonObject(with: data))
+            self = try JSONDecoder().decode(Self.self, from: data)
+        } catch let error as CommandFailure {
+            throw CommandFailure("\(path): \(error.description)")
+        } catch { throw CommandFailure("\(path): \(Self.words(of: error))") }
+    }
+
+    /// The parents, with their vectors.
+    func mediatedParents() throws -> [MediatedParent] {
+        guard Set(parents.map(\.name)).count == parents.count else {
+            throw CommandFailure("two parents have one name")
+        }
+        return try parents.map { try $0.described() }
+    }
+
+    /// Which device is behind each type of each parent.
+    var devices: [String: [String: ServeCommand.Device]] {
+        Dictionary(
+            uniqueKeysWithValues: parents.map { parent in
+                (parent.name, Dictionary(parent.types.map { ($0.name, $0.device) }) { $1 })
+            })
+    }
+
+    private static func checkKeys(_ value: Any) throws {
+        try check(value, keys, "the configuration")
+        guard let object = value as? [String: Any], let parents = object["parents"] as? [Any] else {
+            return
+        }
+        for parent in parents {
+            try check(parent, Parent.keys, "a parent")
+            let types = (parent as? [String: Any])?["types"] as? [Any] ?? []
+            for type in types { try check(type, TypeEntry.keys, "a type") }
+        }
+    }
+
+    private static func check(_ value: Any, _ keys: Set<String>, _ what: String) throws {
+        guard let object = value as? [String: Any] else {
+            throw CommandFailure("\(what) is an object")
+        }
+        if let unknown = object.keys.sorted().first(where: { !keys.contains($0) }) {
+            throw CommandFailure(
+                "\(what) has no \(unknown); it has \(keys.sorted().joined(separator: ", "))")
+        }
+    }
+
+    private static func words(of error: any Error) -> String {
+        guard let error = error as? DecodingError else { return error.localizedDescription }
+        switch error {
+        case .keyNotFound(let key, let context):
+            return place(context.codingPath) + "\(key.stringValue) is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context),
+            .dataCorrupted(let context):
+            return place(context.codingPath) + context.debugDescription
+        @unknown default: return "\(error)"
+        }
+    }
+
+    private static func place(_ path: [any CodingKey]) -> String {
+        path.isEmpty
+            ? ""
+            : path.map { $0.intValue.map { "\($0)" } ?? $0.stringValue }
+                .joined(separator: ".") + ": "
+    }
+}
+
+extension SliceConfiguration.Parent {
+    fileprivate func described() throws -> MediatedParent {
+        guard !name.isEmpty, !name.hasPrefix("."), !name.contains("/") else {
+            throw CommandFailure("a parent's name is one of a folder, not \"\(name)\"")
+        }
+        let types = try types.map { try $0.described(by: name) }
+        let pool = VectorPool(
+            name: name, domains: try domains(), overcommits: overcommit ?? false)
+        let parent = MediatedParent(name: name, pool: pool, units: units, types: types)
+        guard let parent else {
+            throw CommandFailure("\(name): two types have one name, or there are negative units")
+        }
+        return parent
+    }
+
+    /// What `serve` makes of the same words on its command line.
+    private func domains() throws -> DomainChain {
+        var words: [String] = []
+        if let vectors { words += ["--vectors", "\(vectors)"] }
+        if let remappingEntries { words += ["--remapping-entries", "\(remappingEntries)"] }
+        if let processors { words += ["--processors", "\(processors)"] }
+        for backing in backing ?? [] { words += ["--backing", backing] }
+        do {
+            return try DomainOptions.parse(words).chain(needed: vectors ?? 0)
+        } catch { throw CommandFailure("\(name): \(DomainOptions.message(for: error))") }
+    }
+}
+
+extension SliceConfiguration.TypeEntry {
+    fileprivate func described(by parent: String) throws -> InstanceType {
+        guard let budget = VectorBudget(guarantee: guarantee ?? 0, limit: limit),
+            units ?? 1 >= 0
+        else {
+            throw CommandFailure(
+                "\(parent): \(name): 0 ≤ guarantee ≤ limit, and no negative units")
+        }
+        return InstanceType(
+            name: name, description: description ?? device.rawValue, budget: budget,
+            units: units ?? 1)
+    }
+}

@@ -1,0 +1,70 @@
+import LinuxKernel
+import Logging
+import MediatedDevices
+import ServiceLifecycle
+import VFIOUserServer
+
+/// Slices as a service: it takes its directories, starts what starts by itself, answers verbs, and
+/// ends when it is told to. Definitions stay.
+struct SliceDaemon: Service {
+    let configuration: SliceConfiguration
+    let server: VFIOUserServer.Configuration
+    /// The loopback port for scrapes; nil for none.
+    let metricsPort: UInt16?
+    let reporter: ServerReporter
+
+    func run() async throws {
+        let parents = try configuration.mediatedParents()
+        try DurableFile.makeDirectory(configuration.stateDirectory)
+        try DurableFile.makeDirectory(configuration.runtimeDirectory)
+        let state = try DirectoryLock(configuration.stateDirectory)
+        let runtime = try DirectoryLock(configuration.runtimeDirectory)
+        try await serve(parents, holding: state, runtime)
+    }
+
+    private func serve(
+        _ parents: [MediatedParent], holding state: borrowing DirectoryLock,
+        _ runtime: borrowing DirectoryLock
+    ) async throws {
+        try clearSockets()
+        let files = DefinitionFiles(directory: configuration.stateDirectory)
+        let (definitions, complaints) = try files.load()
+        for complaint in complaints { reporter.logger.warning("\(complaint)") }
+
+        let server = try VFIOUserServer(server) { [reporter] in reporter.observe($0) }
+        defer { server.stop() }
+        let catalog = SliceCatalog(
+            server: server, directory: configuration.runtimeDirectory,
+            devices: configuration.devices)
+        let registry = SliceRegistry(
+            parents: parents, definitions: definitions, keeper: files, catalog: catalog)
+        for failure in await registry.startAutomatically() {
+            reporter.logger.error(
+                "not started",
+                metadata: [
+                    "slice": "\(failure.key.id)", "parent": "\(failure.key.parent)",
+                    "reason": "\(failure.error.sentence) [\(failure.error.code)]",
+                ])
+        }
+        let desk = ControlDesk(
+            server: server, parents: parents.map(\.pool), placements: { catalog.placements },
+            slices: SliceDesk(registry: registry, catalog: catalog, server: server))
+        let controlPath = "\(configuration.runtimeDirectory)/control"
+        let control = try ControlServer(path: controlPath) { await desk.answer($0) }
+        defer { control.stop() }
+        reporter.note(parents: desk.parents, controlPath: controlPath)
+        let metrics = try await MetricsServer.start(metricsPort, desk, reporter)
+        try await gracefulShutdown()
+        await metrics?.stop()
+    }
+
+    /// Removes sockets that a server which was killed left behind: nobody else may have made them,
+    /// as nobody else has had the directory since.
+    private func clearSockets() throws(HostError) {
+        let directory = configuration.runtimeDirectory
+        for name in try DurableFile.list(directory) where name.hasSuffix(".sock") {
+            guard InstanceID(name.dropLast(5)) != nil else { continue }
+            try DurableFile.remove("\(directory)/\(name)")
+        }
+    }
+}
