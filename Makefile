@@ -10,7 +10,7 @@ QTEST_TESTS ?= QTest
 GUEST_TESTS ?= Guest
 
 .DEFAULT_GOAL := help
-.PHONY: help build release test test-one check lab qtest conformance guest-test examples try bench fuzz check-deep tidy \
+.PHONY: help build release install test test-one check lab qtest conformance guest-test examples try bench fuzz check-deep tidy \
 	layers rules unsafe format clean
 
 help: ## List the targets
@@ -21,6 +21,29 @@ build: ## Build everything for debugging
 
 release: ## Build the program for use
 	swift build -c release --product carillon
+
+PREFIX ?= /usr/local
+BINDIR = $(PREFIX)/bin
+DATADIR = $(PREFIX)/share
+UNITDIR = $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= /etc
+PLACES = -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
+
+install: release ## Install the program, completions and units; DESTDIR= and PREFIX= say where
+	install -D -m 755 .build/release/carillon '$(DESTDIR)$(BINDIR)/carillon'
+	install -D -m 644 Packaging/carillon.json '$(DESTDIR)$(DATADIR)/doc/carillon/carillon.json'
+	install -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DATADIR)/bash-completion/completions' \
+		'$(DESTDIR)$(DATADIR)/zsh/site-functions' '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d'
+	for unit in service socket; do \
+		sed $(PLACES) Packaging/systemd/carillon.$$unit >'$(DESTDIR)$(UNITDIR)'/carillon.$$unit || exit 1; done
+	install -D -m 644 Packaging/systemd/carillon.sysusers '$(DESTDIR)$(PREFIX)/lib/sysusers.d/carillon.conf'
+	install -D -m 644 Packaging/systemd/carillon.tmpfiles '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/carillon.conf'
+	.build/release/carillon --generate-completion-script bash \
+		>'$(DESTDIR)$(DATADIR)/bash-completion/completions/carillon'
+	.build/release/carillon --generate-completion-script zsh \
+		>'$(DESTDIR)$(DATADIR)/zsh/site-functions/_carillon'
+	.build/release/carillon --generate-completion-script fish \
+		>'$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/carillon.fish'
 
 test: ## Run the tests of this package
 	@Tools/check.sh test

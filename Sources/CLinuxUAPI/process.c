@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "uapi_process.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -124,3 +126,17 @@ int uapi_open_descriptors(void) {
 int uapi_open_device(const char *path) { return answer(open(path, O_RDWR | O_CLOEXEC)); }
 
 int uapi_kvm_api_version(int fd) { return answer(ioctl(fd, KVM_GET_API_VERSION, 0)); }
+
+int64_t uapi_user(const char *name) {
+    char buffer[16384];
+    struct passwd record, *found = NULL;
+    int failure = getpwnam_r(name, &record, buffer, sizeof buffer, &found);
+    return failure == 0 && found ? (int64_t)found->pw_uid : -1;
+}
+
+int64_t uapi_group(const char *name) {
+    char buffer[16384];
+    struct group record, *found = NULL;
+    int failure = getgrnam_r(name, &record, buffer, sizeof buffer, &found);
+    return failure == 0 && found ? (int64_t)found->gr_gid : -1;
+}

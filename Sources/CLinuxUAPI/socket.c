@@ -2,6 +2,7 @@
 #include "uapi_socket.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -182,4 +183,26 @@ int64_t uapi_send_descriptors(
     memcpy(CMSG_DATA(rights), descriptors, size);
     ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
     return sent < 0 ? -errno : sent;
+}
+
+int uapi_notify(const char *path, const char *text) {
+    struct sockaddr_un address;
+    int failure = address_of(path, &address);
+    if (failure < 0) return failure;
+    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    // A name in the abstract namespace, as in unix(7), is written with @ for its first byte.
+    if (path[0] == '@') address.sun_path[0] = 0;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    ssize_t sent;
+    do {
+        sent = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, length);
+    } while (sent < 0 && errno == EINTR);
+    failure = sent < 0 ? -errno : 0;
+    close(fd);
+    return failure;
+}
+
+int uapi_change_owner(const char *path, int64_t owner, int64_t group) {
+    return answer(lchown(path, (uid_t)owner, (gid_t)group));
 }

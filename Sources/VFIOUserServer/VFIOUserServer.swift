@@ -131,6 +131,19 @@ public final class VFIOUserServer: Sendable {
         try outcome.get()
     }
 
+    /// Returns once every loop has had a turn: a sign that they live. A server that has stopped
+    /// gives none.
+    public func answers() async -> Bool {
+        for loop in loops {
+            let isAlive = await withCheckedContinuation { answer in
+                let reply = OneReply(answer, otherwise: false)
+                loop.post { _ in reply.give(true) }
+            }
+            guard isAlive else { return false }
+        }
+        return true
+    }
+
     /// Asks the device called `name` on its loop; nil if there is no such device, or not any more.
     func ask<Answer: Sendable>(
         _ name: String, _ question: @escaping @Sendable (Resident) -> Answer
@@ -173,7 +186,8 @@ public final class VFIOUserServer: Sendable {
         do throws(VectorRefusal) {
             let device = try ServedDevice(model, placement, hostEvents)
             do throws(HostError) {
-                let socket = try UnixListener(path: placement.socketPath)
+                let socket = try UnixListener(
+                    path: placement.socketPath, access: placement.access)
                 let listener = DeviceListener(
                     socket, device: device, placement: placement, loop: loop, observe: observe)
                 try device.live(on: loop)

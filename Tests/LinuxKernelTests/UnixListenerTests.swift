@@ -22,7 +22,8 @@ extension KernelObjects {
 
         @Test(arguments: [0o600, 0o660, 0o666, 0o777, 0o000] as [UInt32])
         func thePathHasExactlyTheModeAskedFor(mode: UInt32) throws {
-            let listener = try UnixListener(path: directory.file("socket"), mode: mode)
+            let listener = try UnixListener(
+                path: directory.file("socket"), access: SocketAccess(mode: mode))
             #expect(listener.path == directory.file("socket"))
             #expect(directory.mode(of: "socket") == S_IFSOCK | mode)
         }

@@ -45,5 +45,9 @@ int uapi_open_device(const char *path);
 /// KVM_GET_API_VERSION.
 int uapi_kvm_api_version(int fd);
 
+/// The number of the user or of the group called `name`, or -1 if there is none.
+int64_t uapi_user(const char *name);
+int64_t uapi_group(const char *name);
+
 #pragma clang assume_nonnull end
 #endif

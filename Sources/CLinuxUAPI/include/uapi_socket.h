@@ -36,6 +36,13 @@ int uapi_unlink(const char *path);
 int uapi_unix_socket(int nonblocking);
 int uapi_unix_pair(int *pair);
 int uapi_unix_connect(int fd, const char *path);
+
+/// Sends `text` as one datagram to `path`; a path that begins with @ is one of the abstract
+/// namespace.
+int uapi_notify(const char *path, const char *text);
+
+/// Changes owner and group of `path`; -1 leaves one as it is.
+int uapi_change_owner(const char *path, int64_t owner, int64_t group);
 /// Binds with exactly `mode`. The path never has a wider mode, not even for a moment.
 int uapi_unix_bind(int fd, const char *path, uint32_t mode);
 int uapi_listen(int fd, int backlog);

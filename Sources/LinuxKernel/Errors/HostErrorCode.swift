@@ -20,6 +20,7 @@ extension HostError {
             case limit = "HOST-LIMIT"
             case processFiles = "HOST-PROC"
             case file = "HOST-FILE"
+            case serviceManager = "HOST-NOTIFY"
         }
 
         private let identifier: Identifier
@@ -73,6 +74,8 @@ extension HostError {
         public static var processFiles: Code { Code(.processFiles) }
         /// A file or a directory could not be read, written or removed.
         public static var file: Code { Code(.file) }
+        /// The service manager could not be told.
+        public static var serviceManager: Code { Code(.serviceManager) }
     }
 }
 
@@ -98,6 +101,7 @@ extension HostError.Code {
         case .limit: "A resource limit could not be read or raised."
         case .processFiles: "/proc does not show this process."
         case .file: "A file or a directory could not be read, written or removed."
+        case .serviceManager: "The service manager could not be told."
         }
     }
 
@@ -122,6 +126,7 @@ extension HostError.Code {
         case .limit: "Raise the hard limit (LimitNOFILE= or LimitMEMLOCK= of the service)."
         case .processFiles: "Mount /proc in this process's file system."
         case .file: "Check the path, its owner and mode, and the space on its file system."
+        case .serviceManager: "Check what NOTIFY_SOCKET names, or unset it."
         }
     }
 }

@@ -22,25 +22,32 @@ public struct UnixListener: ~Copyable, Sendable {
     /// is everything that is not a socket. To find out, a server that lives sees one connection
     /// that closes at once.
     ///
-    /// - Parameter mode: permission bits of the path; who may write may connect.
+    /// - Parameter access: who may connect, by owner, group and permission bits of the path.
     /// - Throws: `HOST-SOCKET-PATH` for a path that cannot be an address, `HOST-LISTEN` with
     ///   EADDRINUSE for a live server, with EEXIST for a file that is not a socket.
-    public init(path: String, mode: UInt32 = 0o600, backlog: Int = 16) throws(HostError) {
+    public init(
+        path: String, access: SocketAccess = .init(), backlog: Int = 16
+    ) throws(HostError) {
         let address = try UnixSocketPath(path)
         try Self.clearStaleSocket(at: address)
         let socket = OwnedDescriptor(
             adopting: try HostError.check(
                 uapi_unix_socket(1), .socket, "create", "a socket for \(path)"))
         try HostFaults.meet(.listen, "bind a socket to", path)
-        let bound = address.bind(socket.raw, mode: mode)
+        // Nobody but the owner may connect before the path belongs to whom it should.
+        let isGiven = access.owner != nil || access.group != nil
+        let bound = address.bind(socket.raw, mode: isGiven ? 0 : access.mode)
         if bound == -EADDRINUSE { throw Self.inUse(address) }
         _ = try HostError.check(bound, .listen, "bind a socket to", path)
         guard let identity = try address.identity() else { throw Self.inUse(address) }
 
-        let listening = uapi_listen(socket.raw, CInt(clamping: backlog))
-        if listening < 0 {
+        do throws(HostError) {
+            if isGiven { try address.give(to: access) }
+            _ = try HostError.check(
+                uapi_listen(socket.raw, CInt(clamping: backlog)), .listen, "listen on", path)
+        } catch {
             _ = address.unlink(identity)
-            throw HostError(.listen, "listen on", path, errno: listening)
+            throw error
         }
         // Between bind and listen the socket looked stale to another server that started.
         guard try address.identity() == identity else { throw Self.inUse(address) }
@@ -125,5 +132,22 @@ public struct UnixListener: ~Copyable, Sendable {
             .listen, "listen on", address.string, errno: EADDRINUSE,
             advice: "Another process serves this path: stop it, or choose another path."
         )
+    }
+}
+
+/// Who may connect to a socket's path: whoever may write to it.
+public struct SocketAccess: Hashable, Sendable {
+    /// Permission bits.
+    public var mode: UInt32
+    /// The user whose path it is; nil for the process's own.
+    public var owner: UInt32?
+    /// Its group; nil for the process's own.
+    public var group: UInt32?
+
+    /// By default the process's own user alone.
+    public init(mode: UInt32 = 0o600, owner: UInt32? = nil, group: UInt32? = nil) {
+        self.mode = mode
+        self.owner = owner
+        self.group = group
     }
 }

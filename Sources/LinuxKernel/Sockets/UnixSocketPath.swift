@@ -56,6 +56,18 @@ struct UnixSocketPath: Sendable {
         unsafe uapi_unix_connect(socket, string)
     }
 
+    /// Gives the path to its owner and group, and then its mode.
+    func give(to access: SocketAccess) throws(HostError) {
+        // SAFETY: the shim reads the string only during the call.
+        let given = unsafe uapi_change_owner(
+            string, access.owner.map(Int64.init) ?? -1, access.group.map(Int64.init) ?? -1)
+        _ = try HostError.check(given, .listen, "change the owner of", string)
+        // SAFETY: the C string of the path lives during the call.
+        guard unsafe chmod(string, access.mode) == 0 else {
+            throw HostError(.listen, "change the mode of", string, errno: errno)
+        }
+    }
+
     /// bind(2) with a mode: 0 or -errno.
     func bind(_ socket: CInt, mode: UInt32) -> CInt {
         // SAFETY: the shim reads the string only during the call.

@@ -1,5 +1,6 @@
 public import DeviceModels
 public import IRQDomains
+public import LinuxKernel
 public import PlatformTypes
 import VFIOUserWire
 
@@ -18,6 +19,8 @@ public struct DevicePlacement: Sendable {
     /// Whether the device's message store, if it has one, is offered only where messages are
     /// remapped: by the parent, or the device is not offered, and by the guest, slot by slot.
     public var storeNeedsRemapping = false
+    /// Who may connect.
+    public var access = SocketAccess()
     /// Where the device's interrupts should go; nil for anywhere.
     public var affinity: VectorAffinity?
     /// How fast messages of each vector and slot may leave; nil for as fast as they come.

@@ -15,15 +15,15 @@ final class ControlServer: Sendable {
     private static let requestBytes = 4096
     private static let patienceMilliseconds: CInt = 5000
 
-    /// Listens at `path`.
+    /// Listens at `listener`.
     ///
     /// - Parameter answer: makes the reply to a request.
     init(
-        path: String, answer: @escaping @Sendable (ControlRequest) async -> ControlReply
+        listener: consuming UnixListener,
+        answer: @escaping @Sendable (ControlRequest) async -> ControlReply
     ) throws(HostError) {
         let stopping = try EventFD()
         let copy = try EventFD(adopting: OwnedDescriptor.duplicate(of: stopping.raw))
-        let listener = try UnixListener(path: path)
         self.stopping = stopping
         let work = ControlWork(listener, stopping: copy, answer)
         thread = Mutex(try KernelThread(name: "carillon-control") { work.run() })

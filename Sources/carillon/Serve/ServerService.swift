@@ -1,3 +1,4 @@
+import LinuxKernel
 import ServiceLifecycle
 import VFIOUserServer
 
@@ -25,7 +26,9 @@ struct ServerService: Service {
         let desk = ControlDesk(
             server: server, parents: placements.first.map { [$0.parent] } ?? [],
             placements: { placements })
-        let control = try ControlServer(path: controlPath) { await desk.answer($0) }
+        let control = try ControlServer(listener: try UnixListener(path: controlPath)) {
+            await desk.answer($0)
+        }
         defer { control.stop() }
         reporter.note(parents: desk.parents, controlPath: controlPath)
         let metrics = try await MetricsServer.start(metricsPort, desk, reporter)

@@ -1,5 +1,6 @@
 import DeviceModels
 import IRQDomains
+import LinuxKernel
 import MediatedDevices
 import Synchronization
 import VFIOUserServer
@@ -14,6 +15,24 @@ final class SliceCatalog: DeviceCatalog {
         case trace
         /// Processors, as in "0,2-5".
         case affinity
+        /// Permission bits of the socket, as in 0660.
+        case socketMode = "socket_mode"
+        /// Name or number of the user whose socket it is.
+        case socketOwner = "socket_owner"
+        /// Name or number of its group.
+        case socketGroup = "socket_group"
+
+        /// Whether an instance can have it.
+        func admits(_ value: String) -> Bool {
+            switch self {
+            case .rateLimit: RateLimitOption(argument: value) != nil
+            case .trace: Int(value).map { (0...1_000_000).contains($0) } ?? false
+            case .affinity: CPUSet(value) != nil
+            case .socketMode: UInt32(value, radix: 8).map { $0 <= 0o777 } ?? false
+            case .socketOwner: Accounts.user(value) != nil
+            case .socketGroup: Accounts.group(value) != nil
+            }
+        }
     }
 
     private let server: VFIOUserServer
@@ -49,13 +68,7 @@ final class SliceCatalog: DeviceCatalog {
                 let names = Attribute.allCases.map(\.rawValue).joined(separator: ", ")
                 throw .attribute(name: attribute.name, reason: "there is none; there is \(names)")
             }
-            let isValid =
-                switch known {
-                case .rateLimit: RateLimitOption(argument: attribute.value) != nil
-                case .trace: Int(attribute.value).map { (0...1_000_000).contains($0) } ?? false
-                case .affinity: CPUSet(attribute.value) != nil
-                }
-            guard isValid else {
+            guard known.admits(attribute.value) else {
                 throw .attribute(
                     name: attribute.name, reason: "it cannot be \"\(attribute.value)\"")
             }
@@ -105,6 +118,10 @@ final class SliceCatalog: DeviceCatalog {
             budget: offer.type.budget,
             traceCapacity: value(.trace).flatMap { Int($0) } ?? 0)
         placement.rateLimit = value(.rateLimit).flatMap { RateLimitOption(argument: $0)?.limit }
+        placement.access = SocketAccess(
+            mode: value(.socketMode).flatMap { UInt32($0, radix: 8) } ?? 0o600,
+            owner: value(.socketOwner).flatMap { Accounts.user($0) },
+            group: value(.socketGroup).flatMap { Accounts.group($0) })
         placement.affinity = value(.affinity).flatMap { CPUSet($0) }.map { VectorAffinity($0) }
         return placement
     }

@@ -179,8 +179,8 @@ struct ModifyCommand: ParsableCommand {
         commandName: "modify",
         abstract: "Change the definition of a slice, or with --live an active one.",
         discussion: """
-            Attributes are rate_limit (PER-SECOND or PER-SECOND:BURST), trace (decisions to keep) \
-            and affinity (processors, as in 0,2-5).
+            Attributes are rate_limit (PER-SECOND or PER-SECOND:BURST), trace (decisions to keep), \
+            affinity (processors, as in 0,2-5), socket_mode, socket_owner and socket_group.
             """)
 
     @OptionGroup var slice: SliceOptions

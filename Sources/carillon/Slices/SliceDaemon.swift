@@ -1,3 +1,4 @@
+import Foundation
 import LinuxKernel
 import Logging
 import MediatedDevices
@@ -50,12 +51,30 @@ struct SliceDaemon: Service {
             server: server, parents: parents.map(\.pool), placements: { catalog.placements },
             slices: SliceDesk(registry: registry, catalog: catalog, server: server))
         let controlPath = "\(configuration.runtimeDirectory)/control"
-        let control = try ControlServer(path: controlPath) { await desk.answer($0) }
+        let supervisor = Supervisor { ProcessInfo.processInfo.environment[$0] }
+        let control = try ControlServer(
+            listener: try supervisor.takeListener() ?? UnixListener(path: controlPath)
+        ) { await desk.answer($0) }
         defer { control.stop() }
         reporter.note(parents: desk.parents, controlPath: controlPath)
         let metrics = try await MetricsServer.start(metricsPort, desk, reporter)
-        try await gracefulShutdown()
+        try supervisor.tell(.ready)
+        try await live(server, supervisor)
+        try supervisor.tell(.stopping)
         await metrics?.stop()
+    }
+
+    /// Waits to be told to end; until then gives signs of life, as long as every loop answers.
+    private func live(_ server: VFIOUserServer, _ supervisor: Supervisor) async throws {
+        guard let due = supervisor.watchdogNanoseconds else { return try await gracefulShutdown() }
+        let alive = Task {
+            while !Task.isCancelled, await server.answers() {
+                do { try supervisor.tell(.alive) } catch { reporter.logger.error("\(error)") }
+                try await Task.sleep(for: .nanoseconds(due / 2))
+            }
+        }
+        defer { alive.cancel() }
+        try await gracefulShutdown()
     }
 
     /// Removes sockets that a server which was killed left behind: nobody else may have made them,
