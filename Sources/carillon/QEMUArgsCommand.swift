@@ -31,6 +31,10 @@ struct QEMUArgsCommand: ParsableCommand {
         guard (socket == nil) != (uuid == nil), socket?.isEmpty != true else {
             throw ValidationError("--socket with a path, or --uuid, says which device.")
         }
+        try Self.checkMemory(memory)
+    }
+
+    static func checkMemory(_ memory: String) throws {
         let digits = memory.prefix { $0.isNumber && $0.isASCII }
         guard !digits.isEmpty, ["", "M", "G"].contains(String(memory.dropFirst(digits.count)))
         else { throw ValidationError("--memory takes a size such as 512M or 2G.") }
@@ -44,14 +48,10 @@ struct QEMUArgsCommand: ParsableCommand {
     }
 
     private func socketOfSlice() throws -> String {
-        var slice = SliceOptions()
-        slice.uuid = uuid
+        var slice = ActiveSliceOptions()
+        slice.uuid = uuid ?? ""
         slice.server = server
-        let slices = try slice.ask(SliceRequest(action: .list)).slices
-        guard let socket = slices.first(where: { $0.uuid == uuid?.lowercased() })?.socket else {
-            throw CommandFailure("\(uuid ?? "") is not active [SLICE-INACTIVE]")
-        }
-        return socket
+        return try slice.socket()
     }
 
     private struct Device: Encodable {
@@ -64,19 +64,24 @@ struct QEMUArgsCommand: ParsableCommand {
         let socket: Socket
     }
 
-    static func arguments(socket: String, memory: String) throws -> [String] {
+    /// The argument of `-device`.
+    static func device(socket: String) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let path = URL(fileURLWithPath: socket).path
-        let device = try encoder.encode(Device(socket: .init(path: path)))
-        return [
+        return String(
+            decoding: try encoder.encode(Device(socket: .init(path: path))), as: UTF8.self)
+    }
+
+    static func arguments(socket: String, memory: String) throws -> [String] {
+        [
             "-object", "memory-backend-memfd,id=mem,size=\(memory),share=on",
             "-machine", "q35,memory-backend=mem", "-m", memory,
-            "-device", String(decoding: device, as: UTF8.self),
+            "-device", try device(socket: socket),
         ]
     }
 
-    private static func shellWord(_ argument: String) -> String {
+    static func shellWord(_ argument: String) -> String {
         let plain = argument.allSatisfy {
             $0.isASCII && ($0.isLetter || $0.isNumber) || "-,=./_".contains($0)
         }

@@ -22,6 +22,10 @@ import Testing
         ["serve", "virtio-rng", "--socket", "x", "--inject", "HOST-MAP=ENOTHING"],
         ["serve"], ["serve", "virtio-rng", "--config", "x"],
         ["serve", "--config", "x", "--socket", "y"],
+        ["show"], ["show", "x"], ["cloud-hypervisor-args", "x"], ["libvirt-xml"],
+        [
+            "cloud-hypervisor-args", "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", "--memory", "lots",
+        ],
         ["define", "-t", "x"], ["define", "-p", "x"], ["define", "-p", "x", "-t", "y", "-u", "z"],
         ["define", "-p", "x", "-t", "y", "--jsonfile", "z"], ["undefine"], ["stop"], ["start"],
         ["start", "-t", "x"], ["modify", "-u", "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"],

@@ -99,13 +99,45 @@ import VFIOUserClient
         #expect(try lines("list") == ["\(Self.first) entropy0 rng-2 auto (defined)"])
         let made = try lines("start", "-p", "tester0", "-t", "test-4")
         #expect(try lines("list").contains("\(made[0]) tester0 test-4 (transient)"))
-        #expect(
-            try lines("qemu-args", "--json", "-u", Self.first)[0].contains("\(Self.first).sock"))
+        try describe(Self.first)
 
         try useAndStop(made[0])
         end(process)
         #expect(process.terminationStatus == 0)
         #expect(!exists("run/control"))
+    }
+
+    private struct Container: Decodable {
+        struct Device: Decodable {
+            struct Edits: Decodable {
+                struct Mount: Decodable { let hostPath: String }
+                let mounts: [Mount]
+            }
+            let name: String
+            let containerEdits: Edits
+        }
+        let cdiVersion: String
+        let devices: [Device]
+    }
+
+    /// What machines and containers are told of a slice.
+    private func describe(_ uuid: String) throws {
+        let socket = "\(folder.path)/run/\(uuid).sock"
+        #expect(try lines("qemu-args", "--json", "-u", uuid)[0].contains(socket))
+        #expect(
+            try lines("cloud-hypervisor-args", uuid, "--memory", "1G") == [
+                "--memory size=1G,shared=on --user-device socket=\(socket)"
+            ])
+        let xml = try lines("libvirt-xml", uuid).joined()
+        #expect(xml.contains(#"<qemu:arg value='{"driver":"vfio-user-pci""#))
+        #expect(xml.contains(socket) && xml.contains("<access mode='shared'/>"))
+        let shown = try lines("show", uuid)
+        #expect(shown.contains("  State: serving") && shown.contains("  Socket: \(socket)"))
+        #expect(shown.contains("  Attribute: trace = 8"))
+        let container = try JSONDecoder().decode(
+            Container.self, from: Data(try lines("cdi")[0].utf8))
+        let device = try #require(container.devices.first { $0.name == uuid })
+        #expect(device.containerEdits.mounts.map(\.hostPath) == [socket])
     }
 
     /// What a slice in use allows, until its client has gone.
@@ -126,7 +158,10 @@ import VFIOUserClient
             (["modify", "-u", Self.first, "--delattr", "-i", "7"], "[SLICE-ATTRIBUTE]"),
             (["modify", "-u", Self.first, "--addattr", "x", "--value", "y"], "[SLICE-ATTRIBUTE]"),
             (["start", "-p", "tester0", "-t", "test-4", "-u", other], "[SLICE-ACTIVE]"),
-            (["qemu-args", "-u", Self.second], "[SLICE-INACTIVE]"),
+            (["qemu-args", "-u", Self.second], "[SLICE-GONE]"),
+            (["show", Self.second], "[SLICE-GONE]"),
+            (["cloud-hypervisor-args", Self.second], "[SLICE-GONE]"),
+            (["libvirt-xml", Self.second], "[SLICE-GONE]"),
         ]
         for (words, code) in refusals {
             let outcome = try CarillonProgram.run(
