@@ -27,6 +27,25 @@ struct GuestSliceTests {
         private let directory: TemporaryDirectory
         private var process: ChildProcess
 
+        /// A daemon that finds `count` slices of one parent defined to start by themselves.
+        init(startingAtOnce count: Int) throws {
+            directory = try TemporaryDirectory()
+            let text = """
+                {"stateDirectory":"\(directory.path)/state",
+                 "runtimeDirectory":"\(directory.path)/run","parents":[
+                  {"name":"p","vectors":\(2 * count),"types":[
+                   {"name":"rng-2","device":"virtio-rng","guarantee":2,"limit":2}]}]}
+                """
+            try Data(text.utf8).write(to: URL(filePath: directory.path + "/config"))
+            let folder = URL(filePath: directory.path + "/state/p")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            let definition = Data(#"{"mdev_type":"rng-2","start":"auto"}"#.utf8)
+            for number in 1...count {
+                try definition.write(to: folder.appending(path: GuestSliceTests.uuid(number)))
+            }
+            process = try Self.start(directory.path)
+        }
+
         init() throws {
             directory = try TemporaryDirectory()
             let text = """
@@ -44,7 +63,7 @@ struct GuestSliceTests {
         private static func start(_ directory: String) throws -> ChildProcess {
             let process = try ChildProcess(
                 try ServingProgram.path, ["serve", "--config", directory + "/config"])
-            #expect(process.waitForErrorOutput("verbs are answered", timeoutSeconds: 10))
+            #expect(process.waitForErrorOutput("verbs are answered", timeoutSeconds: 60))
             return process
         }
 
@@ -71,7 +90,18 @@ struct GuestSliceTests {
     }
 
     private static func uuid(_ number: Int) -> String {
-        "83b8f4f2-509f-382f-3c1e-e6bfe0fa100\(number)"
+        let digits = String(number)
+        return "83b8f4f2-509f-382f-3c1e-" + String(repeating: "0", count: 12 - digits.count)
+            + digits
+    }
+
+    @Test(.rules("SLICE-3", "SLICE-4")) func `A guest uses the last of a thousand slices`() throws {
+        let daemon = try Daemon(startingAtOnce: 1000)
+        #expect(try daemon.slices().count { $0.state == "serving" } == 1000)
+        let kernel = try #require(Lab.locate()?.kernels.last)
+        let guest = try Self.boot(daemon, 1000, kernel)
+        #expect(guest["msi_irqs"] == "2")
+        #expect(try daemon.verb("types").contains("Available instances: 0 (limited by guarantees)"))
     }
 
     private static func boot(
