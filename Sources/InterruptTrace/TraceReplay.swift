@@ -134,8 +134,8 @@ extension TraceReplay.Books {
             isWaiting = false
         case .relay, .storeRelay: relayed += 1
         case .refuse: refused += 1
-        case .release: isWaiting = false
-        case .reserve, .bind, .unbind, .reset, .oddAccess, .memoryFault, .deviceFault: break
+        case .reserve, .release, .bind, .unbind, .reset, .oddAccess, .memoryFault, .deviceFault:
+            break
         }
         return nil
     }

@@ -125,6 +125,7 @@ struct TraceReplayTests {
     private enum Act: CaseIterable {
         case fire, fireMore, acknowledge, mask, unmask, table, noTable, oneMessage, fourMessages
         case noMessages, bindPin, unbindPin, unmaskPin, busMaster, noBusMaster, reset, pulse
+        case release, reserve
     }
 
     /// A guest that moves between MSI-X, MSI and the pin at random: the trace tells all of it.
@@ -168,6 +169,13 @@ struct TraceReplayTests {
             case .unmaskPin: endpoint.bus.interrupts.setPin(.masked, false)
             case .busMaster: endpoint.writeConfig(6, at: 4, .word)
             case .noBusMaster: endpoint.writeConfig(2, at: 4, .word)
+            case .release:
+                if let vector = VectorIndex(source) { endpoint.bus.interrupts.release(vector) }
+            case .reserve:
+                for vector in (0..<8).compactMap({ VectorIndex($0) }) {
+                    let isReserved = endpoint.bus.interrupts.reserve(vector)
+                    #expect(isReserved)
+                }
             case .reset where source == 0:
                 endpoint.reset()
                 endpoint.writeConfig(6, at: 4, .word)
@@ -178,7 +186,10 @@ struct TraceReplayTests {
         var replay = TraceReplay()
         for event in endpoint.bus.interrupts.trace?.contents ?? [] { replay.take(event) }
         #expect(replay.contradictions.map(\.description) == [])
-        let interrupts = endpoint.bus.interrupts.function
+        expectBooks(of: endpoint.bus.interrupts.function, in: replay)
+    }
+
+    private func expectBooks(of interrupts: FunctionInterrupts, in replay: TraceReplay) {
         for source in (0..<8).compactMap({ VectorIndex($0) }) {
             let books = replay.lanes[.vector(source.rawValue)] ?? .init()
             let (table, messages) = (interrupts.msix.counts(source), interrupts.msi.counts(source))

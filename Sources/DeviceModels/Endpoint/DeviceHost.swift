@@ -14,7 +14,6 @@ public struct DeviceHost: Sendable {
     public var handlers: [HostHandler] = []
     /// Whether slots of a message store carry only messages that name a remapping entry.
     public var storeNeedsRemapping = false
-
     /// Where its interrupts should go; nil for anywhere.
     public var affinity: VectorAffinity?
 

@@ -5,9 +5,6 @@ package import PlatformTypes
 /// Events on their way through a function of the parent, and what leases hold there. Places are
 /// those of `DeviceLeases`.
 extension DeviceInterrupts {
-    /// Vectors and slots together: how many places can have events.
-    package var placeCount: Int { leases.count }
-
     /// The parent's function has told the handler of `place`: its events arrive.
     package mutating func takeArrivals(_ place: Int) {
         arrive(leases.takeArrivals(place), place)

@@ -36,6 +36,9 @@ extension DeviceInterrupts {
             limit, interrupts: msix.tableSize + msi.messageCount + leases.slotCount, now: now)
     }
 
+    /// Whether messages are limited.
+    package var isLimited: Bool { limiter != nil }
+
     /// When the first interrupt that its limit holds back may go on, by the limiter's clock; nil if
     /// none is held back.
     package var nextToken: UInt64? { limiter?.nextToken }
@@ -57,6 +60,13 @@ extension DeviceInterrupts {
     mutating func noteReleased(since mark: OutboxMark) {
         if trace != nil { recordChange(since: mark) }
         takeTokens(since: mark)
+    }
+
+    /// Looks at events that a change has ended, for `reason`; nothing leaves with it.
+    mutating func noteEnded(since mark: OutboxMark, _ reason: DiscardReason) {
+        for source in mark.waiting where !function.isPending(source) {
+            record(.discard, vector: source, reason: .discarded(reason))
+        }
     }
 
     private mutating func recordChange(since mark: OutboxMark) {

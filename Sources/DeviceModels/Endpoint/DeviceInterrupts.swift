@@ -146,7 +146,7 @@ public struct DeviceInterrupts: ~Copyable {
         } else {
             store?.setReserved(index, reserved, into: &outbox.storeSends)
         }
-        noteReleased(since: mark)
+        if reserved { noteReleased(since: mark) } else { noteEnded(since: mark, .released) }
     }
 
     mutating func note(_ refusal: VectorRefusal, of vector: VectorIndex) {

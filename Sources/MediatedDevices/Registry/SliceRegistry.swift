@@ -184,7 +184,7 @@ public actor SliceRegistry {
         }
         tokens += 1
         let token = tokens
-        do throws(LifeCycle.Refusal) { try life.take(.create) } catch { throw .life(id, error) }
+        try take(.create, in: &life, of: id)
         active[id] = Active(
             token: token, key: DefinitionKey(parent: offer.parent.name, id: id), type: offer.type,
             attributes: offer.attributes, life: life)
@@ -213,9 +213,9 @@ public actor SliceRegistry {
         _ change: @Sendable (inout [InstanceDefinition.Attribute]) -> Void
     ) async throws(RegistryError) {
         guard let instance = active[id] else { throw .life(id, .inactive) }
-        guard instance.life.state == .serving, !instance.isOpening else {
-            throw .life(id, .frozen)
-        }
+        var life = instance.life
+        try take(.modify, in: &life, of: id)
+        guard !instance.isOpening else { throw .life(id, .inactive) }
         var attributes = instance.attributes
         change(&attributes)
         let next = try offer(id, of: instance.key.parent, instance.type.name, attributes)
@@ -225,6 +225,9 @@ public actor SliceRegistry {
             _ = try await catalog.withdraw(id, .unlessBusy) {}
         } catch {
             active[id]?.isOpening = false
+            // Whoever is connected, the table says that it is frozen then.
+            try take(.connect, in: &life, of: id)
+            try take(.modify, in: &life, of: id)
             throw .life(id, .frozen)
         }
         do throws(VFIOUserServer.PlacementError) {
@@ -267,7 +270,14 @@ public actor SliceRegistry {
             active[id]?.isUnwanted = true
             return false
         }
-        if instance.life.state == .draining, manner == .unlessBusy { throw .life(id, .busy) }
+        let step: InstanceStep =
+            switch manner {
+            case .unlessBusy: .stop
+            case .whenIdle: .drain
+            case .now: .force
+            }
+        var life = instance.life
+        try take(step, in: &life, of: id)
         let isGone: Bool
         do throws(VFIOUserServer.WithdrawalError) {
             let token = instance.token
@@ -276,7 +286,11 @@ public actor SliceRegistry {
             }
         } catch {
             switch error {
-            case .busy: throw .life(id, .busy)
+            case .busy:
+                life = instance.life
+                try take(.connect, in: &life, of: id)
+                try take(step, in: &life, of: id)
+                throw .life(id, .busy)
             case .noSuchDevice: isGone = true
             }
         }
@@ -296,9 +310,15 @@ public actor SliceRegistry {
     }
 
     private func take(_ step: InstanceStep, _ id: InstanceID) throws(RegistryError) {
-        do throws(LifeCycle.Refusal) {
-            try active[id]?.life.take(step)
-        } catch { throw .life(id, error) }
+        guard var life = active[id]?.life else { return }
+        try take(step, in: &life, of: id)
+        active[id]?.life = life
+    }
+
+    private func take(
+        _ step: InstanceStep, in life: inout LifeCycle, of id: InstanceID
+    ) throws(RegistryError) {
+        do throws(LifeCycle.Refusal) { try life.take(step) } catch { throw .life(id, error) }
     }
 
     // MARK: Looking up

@@ -33,7 +33,6 @@ final class ServedDevice<Model: DeviceModel> {
     /// Why the timer could not be set, until somebody has taken it.
     private(set) var timerError: HostError?
 
-    private let hasRateLimit: Bool
     private let hostEvents: HostEvents
     private var hostSources: [LoopSource] = []
     let admission: ParentAdmission
@@ -63,7 +62,6 @@ final class ServedDevice<Model: DeviceModel> {
         if let limit = placement.rateLimit {
             endpoint.bus.interrupts.limit(limit) { MonotonicClock.nowNanoseconds }
         }
-        hasRateLimit = placement.rateLimit != nil
         if placement.traceCapacity > 0 { startTrace(capacity: placement.traceCapacity) }
     }
 
@@ -95,7 +93,7 @@ final class ServedDevice<Model: DeviceModel> {
                 workOfItself()
             }
         }
-        guard hasRateLimit else { return }
+        guard endpoint.bus.interrupts.isLimited else { return }
         rateTimer = try LoopTimer(on: loop) { [unowned self] _ in
             endpoint.bus.interrupts.liftLimits()
             rateTimerDue = nil
@@ -126,7 +124,7 @@ final class ServedDevice<Model: DeviceModel> {
     func settle() {
         if endpoint.bus.interrupts.hasOutbox { drainOutbox() }
         if endpoint.bus.isTimerDue { setTimer() }
-        if hasRateLimit { setRateTimer() }
+        if rateTimer != nil { setRateTimer() }
     }
 
     /// The device did something that no message of its client asked for.

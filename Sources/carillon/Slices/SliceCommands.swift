@@ -26,10 +26,15 @@ struct SliceOptions: ParsableArguments {
     }
 
     /// What the server answers to `request`.
+    func ask(_ request: SliceRequest) throws -> SlicesDocument { try server.ask(request) }
+}
+
+extension ControlOptions {
+    /// What the server answers to a request about slices.
     func ask(_ request: SliceRequest) throws -> SlicesDocument {
         var message = ControlRequest(verb: .slices)
         message.slices = request
-        guard let document = try server.ask(message).slices else {
+        guard let document = try ask(message).slices else {
             throw CommandFailure("the server answered something else")
         }
         return document
@@ -54,9 +59,7 @@ struct TypesCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        var options = SliceOptions()
-        options.server = server
-        let types = try options.ask(SliceRequest(action: .types, parent: parent)).types
+        let types = try server.ask(SliceRequest(action: .types, parent: parent)).types
         if json { return try Output.json(types) }
         if dumpjson { return try Output.json(MdevctlForm.types(types)) }
         var last: String?

@@ -22,9 +22,7 @@ struct ActiveSliceOptions: ParsableArguments {
 
     /// The slice as the server has it, active or not.
     func find() throws -> SlicesDocument.Slice {
-        var options = SliceOptions()
-        options.server = server
-        let slices = try options.ask(SliceRequest(action: .list)).slices
+        let slices = try server.ask(SliceRequest(action: .list)).slices
         let found = slices.filter { $0.uuid == uuid.lowercased() }
         guard let slice = found.first(where: \.isActive) ?? found.first else {
             throw CommandFailure("\(uuid): there is no such slice [SLICE-GONE]")
@@ -166,9 +164,7 @@ struct CDICommand: ParsableCommand {
     }
 
     func run() throws {
-        var options = SliceOptions()
-        options.server = server
-        let slices = try options.ask(SliceRequest(action: .list)).slices
+        let slices = try server.ask(SliceRequest(action: .list)).slices
         let devices = slices.compactMap { slice in
             slice.socket.map { socket in
                 Specification.Device(
