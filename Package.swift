@@ -151,7 +151,8 @@ let package = Package(
         .testTarget(
             name: "VFIOUserWireTests",
             dependencies: ["VFIOUserWire", "VFIOInterface", "Registers"]),
-        .testTarget(name: "LinuxKernelTests", dependencies: ["LinuxKernel", "Registers"]),
+        .testTarget(
+            name: "LinuxKernelTests", dependencies: ["LinuxKernel", "Registers", "TestTraits"]),
         .target(name: "ProgramSupport", path: "Tests/Support/ProgramSupport"),
         .testTarget(
             name: "ProgramTests",

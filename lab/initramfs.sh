@@ -16,7 +16,7 @@ fail() {
 
 CACHE=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
 LAB=${CARILLON_LAB:-$CACHE/carillon/lab}
-MODULES=${CARILLON_MODULES:-virtio_pci virtio-rng vfio-pci vfio_iommu_type1 uio_pci_generic}
+MODULES=${CARILLON_MODULES:-virtio_pci virtio-rng virtio_blk virtio_console vfio-pci vfio_iommu_type1 uio_pci_generic}
 GUEST=${0%/*}/guest
 LAB=$(cd "$LAB" 2>/dev/null && pwd) || fail 69 "there is no lab; run lab/setup.sh"
 KERNEL=$LAB/kernels/$1

@@ -27,7 +27,7 @@ public final class VFIOUserServer: Sendable {
 
     /// Why a device could not be offered.
     public enum PlacementError: Error, Sendable {
-        /// The host refused the socket.
+        /// The host refused the socket, or something that the device needs.
         case host(HostError)
         /// The parent has not the vectors that the device needs at creation.
         case vectors(VectorRefusal)
@@ -82,9 +82,10 @@ public final class VFIOUserServer: Sendable {
 
     /// Offers a device; returns once clients can connect.
     ///
-    /// - Parameter make: makes the device, on the loop that it will live on.
+    /// - Parameter make: makes the device, on the loop that it will live on, or says what of the
+    ///   host's it needs and has not got.
     public func serve<Model: DeviceModel>(
-        _ placement: DevicePlacement, _ make: @escaping @Sendable () -> Model
+        _ placement: DevicePlacement, _ make: @escaping @Sendable () throws(HostError) -> Model
     ) async throws(PlacementError) {
         let (loop, number) = members.withLock { members in
             defer { members.placed += 1 }
@@ -95,7 +96,10 @@ public final class VFIOUserServer: Sendable {
             let reply = OneReply(answer, otherwise: .failure(.stopped))
             loop.post { loop in
                 guard !loop.isStopping else { return reply.give(.failure(.stopped)) }
-                reply.give(Self.place(make(), placement, number: number, on: loop, observe))
+                do throws(HostError) {
+                    let model = try make()
+                    reply.give(Self.place(model, placement, number: number, on: loop, observe))
+                } catch { reply.give(.failure(.host(error))) }
             }
         }
         try outcome.get()

@@ -32,17 +32,22 @@ import VFIOUserServer
         let server: VFIOUserServer
         let folder: String
 
-        func check(
-            _ attributes: [InstanceDefinition.Attribute], of type: InstanceType
-        ) throws(RegistryError) {
-            for attribute in attributes
-            where attribute.name != "slots" || Int(attribute.value) == nil {
+        func settle(
+            _ wish: InstanceWish, beside others: [InstanceWish]
+        ) throws(RegistryError) -> [InstanceDefinition.Attribute] {
+            for attribute in wish.attributes
+            where !["slots", "start_order"].contains(attribute.name)
+                || Int(attribute.value) == nil
+            {
                 throw .attribute(name: attribute.name, reason: "there is no such thing")
             }
+            return wish.attributes
         }
 
+        func forgetContents(of id: InstanceID, _ wish: InstanceWish) throws(HostError) {}
+
         func serve(_ offer: InstanceOffer) async throws(VFIOUserServer.PlacementError) {
-            let slots = offer.attributes.last.flatMap { Int($0.value) } ?? 0
+            let slots = offer.attributes.last { $0.name == "slots" }.flatMap { Int($0.value) } ?? 0
             let tester = try? InterruptTester(.init(vectors: 1, messages: nil, slots: slots))
             guard let tester else { throw .stopped }
             let placement = DevicePlacement(
@@ -234,9 +239,9 @@ import VFIOUserServer
                 try Self.id(number), of: "p",
                 as: InstanceDefinition(type: "two", start: number == 2 ? .manual : .auto))
         }
-        let failures = await world.registry.startAutomatically()
-        #expect(failures.map(\.key.id) == [try Self.id(1)])
-        #expect(failures.map(\.error.code) == ["SLICE-EXHAUSTED"])
+        let starts = await world.registry.startAutomatically()
+        #expect(starts.map(\.key.id) == [try Self.id(0), try Self.id(1)])
+        #expect(starts.map(\.error?.code) == [nil, "SLICE-EXHAUSTED"])
         let states = await world.registry.slices.map(\.state)
         #expect(states == [.serving, .defined, .defined])
         for (work, code) in [
@@ -248,5 +253,35 @@ import VFIOUserServer
             }
             #expect(refused == code)
         }
+    }
+
+    @Test(.rule("SLICE-12")) func whatCouldNotStartIsTriedAgainUntilSomebodyElseDecides()
+        async throws
+    {
+        let world = try World(vectors: 2)
+        for (number, order) in [(0, 7), (1, 3), (2, 5)] {
+            try await world.registry.define(
+                try Self.id(number), of: "p",
+                as: InstanceDefinition(
+                    type: "two", start: .auto,
+                    attributes: [.init(name: "start_order", value: "\(order)")]))
+        }
+        func attempt(
+            _ starts: [SliceRegistry.AutomaticStart], is expected: [(Int, String?)]
+        ) throws {
+            #expect(starts.map(\.key.id) == (try expected.map { try Self.id($0.0) }))
+            #expect(starts.map(\.error?.code) == expected.map(\.1))
+        }
+        let full = "SLICE-EXHAUSTED"
+        try attempt(
+            await world.registry.startAutomatically(), is: [(1, nil), (2, full), (0, full)])
+        try attempt(await world.registry.retryAutomatically(), is: [])
+        try await world.registry.stop(try Self.id(1))
+        // The one that was stopped stays so; of the others the first finds room.
+        try attempt(await world.registry.retryAutomatically(), is: [(2, nil)])
+        try await world.registry.stop(try Self.id(2))
+        try await world.registry.undefine(try Self.id(0))
+        try attempt(await world.registry.retryAutomatically(), is: [])
+        #expect(await world.registry.slices.map(\.state) == [.defined, .defined])
     }
 }

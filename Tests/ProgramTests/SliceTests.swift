@@ -276,7 +276,7 @@ import VFIOUserClient
     }
 
     @Test(arguments: [
-        (type(#""device":"virtio-rng","size":3"#), "a type has no size"),
+        (type(#""device":"virtio-rng","colour":3"#), "a type has no colour"),
         (type(#""device":"toaster""#), "parents.0.types.0.device"),
         (type(#""device":"virtio-rng","guarantee":2"#), "0 ≤ guarantee ≤ limit"),
         (#"{"name":"../a","types":[]}"#, "a parent's name is one of a folder"),

@@ -3,6 +3,7 @@
 #ifndef CARILLON_CLINUXUAPI_H
 #define CARILLON_CLINUXUAPI_H
 
+#include "uapi_block.h"
 #include "uapi_descriptor.h"
 #include "uapi_memory.h"
 #include "uapi_process.h"

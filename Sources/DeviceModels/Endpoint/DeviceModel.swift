@@ -39,6 +39,13 @@ public protocol DeviceModel: SendableMetatype {
 
     /// The period of the bus's timer has passed `expirations` times since the last call.
     mutating func timerExpired(_ expirations: UInt64, on bus: inout DeviceBus)
+
+    /// The descriptor that can be read while the device's backend has something for it, the same as
+    /// long as the device is; nil if it has none.
+    var backendDescriptor: Int32? { get }
+
+    /// The backend may have something; returns whether it had.
+    mutating func backendReady(on bus: inout DeviceBus) -> Bool
 }
 
 extension DeviceModel {
@@ -53,6 +60,12 @@ extension DeviceModel {
 
     /// Without effect.
     public mutating func timerExpired(_ expirations: UInt64, on bus: inout DeviceBus) {}
+
+    /// There is no backend.
+    public var backendDescriptor: Int32? { nil }
+
+    /// There is none.
+    public mutating func backendReady(on bus: inout DeviceBus) -> Bool { false }
 }
 
 /// When the vectors of a device are leased from the parent.

@@ -108,12 +108,15 @@ public final class PCIEndpoint<Model: DeviceModel> {
         }
     }
 
-    // MARK: Time
+    // MARK: Events
 
     /// The timer of the bus has expired `expirations` times.
     package func expireTimer(_ expirations: UInt64) {
         model.timerExpired(expirations, on: &bus)
     }
+
+    /// The backend of the device may have something for it; returns whether it had.
+    package func serveBackend() -> Bool { model.backendReady(on: &bus) }
 
     /// The parent's function has told the handler of `place`.
     package func takeArrivals(_ place: Int) { bus.interrupts.takeArrivals(place) }

@@ -16,6 +16,14 @@ public struct SplitVirtqueue: Sendable {
         public let isWritable: Bool
     }
 
+    /// A chain that was taken, to be returned to the driver when its time has come.
+    public struct Chain: Hashable, Sendable {
+        fileprivate let head: UInt16
+
+        /// No particular chain.
+        init(head: UInt16 = 0) { self.head = head }
+    }
+
     /// The queue's number.
     public let index: Int
     /// The largest size that the driver may choose.
@@ -31,7 +39,8 @@ public struct SplitVirtqueue: Sendable {
     /// Whether the driver must be told of used buffers once the device has returned.
     private(set) var mustNotify = false
 
-    private var head: UInt16 = 0
+    /// The chain that `next` took last.
+    public private(set) var chain = Chain()
     private var nextAvailable: UInt16 = 0
     private var nextUsed: UInt16 = 0
     /// Chains that may still be taken on the driver's last notification.
@@ -49,31 +58,41 @@ public struct SplitVirtqueue: Sendable {
 
     /// Takes the next chain that the driver made available into `segments`.
     ///
-    /// Returns false if there is none, or if as many as the queue holds were taken since the
-    /// driver's notification: whatever came later has a notification of its own, and a driver that
-    /// never stops cannot keep the device's loop.
+    /// Chains may be returned in any order. Returns false if there is none, or if as many as the
+    /// queue holds were taken since the driver's notification: whatever came later has a
+    /// notification of its own, and a driver that never stops cannot keep the device's loop.
     public mutating func next(on bus: inout DeviceBus) throws(VirtqueueFault) -> Bool {
         guard allowance > 0 else { return false }
         let offered = try Self.memory { () throws(DMAFault) in
             try bus.loadAcquiring16(at: IOVA(available &+ 2))
         }
-        let waiting = offered &- nextAvailable
-        guard waiting != 0 else { return false }
-        guard waiting <= size else { throw .availableIndex(offered) }
+        guard offered != nextAvailable else { return false }
+        // What was taken and not returned is the device's yet.
+        guard offered &- nextUsed <= size else { throw .availableIndex(offered) }
         let slot = UInt64(nextAvailable & (size - 1))
-        head = try load16(at: available &+ 4 &+ 2 * slot, on: &bus)
+        chain = Chain(head: try load16(at: available &+ 4 &+ 2 * slot, on: &bus))
         nextAvailable &+= 1
         allowance -= 1
         try gather(on: &bus)
         return true
     }
 
-    /// Returns the chain taken last to the driver, with `written` bytes stored into it.
-    public mutating func finish(written: UInt32, on bus: inout DeviceBus) throws(VirtqueueFault) {
+    /// Has the next call of `next` take the same chain again.
+    ///
+    /// - Precondition: it was taken by the last call, and not returned.
+    public mutating func putBack() {
+        nextAvailable &-= 1
+        allowance += 1
+    }
+
+    /// Returns `chain` to the driver, with `written` bytes stored into it.
+    public mutating func finish(
+        _ chain: Chain, written: UInt32, on bus: inout DeviceBus
+    ) throws(VirtqueueFault) {
         let slot = UInt64(nextUsed & (size - 1))
         var element: InlineArray<8, UInt8> = .init(repeating: 0)
         element.withMutableRawSpan {
-            $0.storeLittleEndian(UInt32(head), at: 0)
+            $0.storeLittleEndian(UInt32(chain.head), at: 0)
             $0.storeLittleEndian(written, at: 4)
         }
         nextUsed &+= 1
@@ -104,7 +123,7 @@ public struct SplitVirtqueue: Sendable {
 
     private mutating func gather(on bus: inout DeviceBus) throws(VirtqueueFault) {
         segments.removeAll(keepingCapacity: true)
-        var index = head
+        var index = chain.head
         while true {
             guard index < size else { throw .descriptorIndex(index) }
             guard segments.count < Int(size) else { throw .loop }

@@ -15,10 +15,44 @@ public protocol VirtioDevice {
     /// The device-specific configuration as the driver reads it; empty if the type has none.
     var configuration: [UInt8] { get }
 
-    /// The driver made buffers available on `queue`.
-    mutating func notified(_ queue: inout SplitVirtqueue, on bus: inout DeviceBus)
-        throws(VirtqueueFault)
+    /// The driver accepted these of the features offered, and then said FEATURES_OK.
+    mutating func negotiated(_ features: UInt64)
 
-    /// The driver reset the device.
+    /// The driver wrote a byte of the configuration.
+    mutating func writeConfiguration(_ value: UInt8, at offset: Int)
+
+    /// The driver made buffers available on the queue of this number.
+    mutating func notified(
+        _ index: Int, of queues: inout [SplitVirtqueue], on bus: inout DeviceBus
+    ) throws(VirtqueueFault)
+
+    /// The descriptor that can be read while the device's backend has something for it, the same as
+    /// long as the device is; nil if it has none.
+    var backendDescriptor: Int32? { get }
+
+    /// The backend may have something; returns whether it had. Chains that were taken can be
+    /// returned now, and others taken.
+    mutating func backendReady(
+        _ queues: inout [SplitVirtqueue], on bus: inout DeviceBus
+    ) throws(VirtqueueFault) -> Bool
+
+    /// The driver reset the device, or broke a queue: chains that were taken are not returned any
+    /// more, and what was agreed upon is void.
     mutating func reset()
+}
+
+extension VirtioDevice {
+    /// Without effect.
+    public mutating func negotiated(_ features: UInt64) {}
+
+    /// Nothing of the configuration can be written.
+    public mutating func writeConfiguration(_ value: UInt8, at offset: Int) {}
+
+    /// The device works when it is notified, and not later.
+    public var backendDescriptor: Int32? { nil }
+
+    /// There is none.
+    public mutating func backendReady(
+        _ queues: inout [SplitVirtqueue], on bus: inout DeviceBus
+    ) throws(VirtqueueFault) -> Bool { false }
 }

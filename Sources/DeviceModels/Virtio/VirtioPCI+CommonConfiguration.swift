@@ -108,7 +108,9 @@ extension VirtioPCI {
         // The bit is the device's to set, and only a reset clears it.
         next.remove(.needsReset)
         if status.contains(.needsReset) { next.insert(.needsReset) }
+        let isAgreed = !status.contains(.featuresOK) && next.contains(.featuresOK)
         status = next
+        if isAgreed { device.negotiated(driverFeatures) }
     }
 
     private static func half(_ select: UInt32, of features: UInt64) -> UInt64 {

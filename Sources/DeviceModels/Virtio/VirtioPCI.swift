@@ -19,7 +19,7 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
     public let barWindow: Int?
 
     /// The device behind the transport.
-    public private(set) var device: Device
+    public internal(set) var device: Device
     /// Device Status.
     public internal(set) var status: VirtioStatus = []
     /// Why the device needs a reset, if it does.
@@ -97,6 +97,11 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
             writeCommon(value, at: offset, access.width, on: &bus)
         case VirtioPCILayout.notifications:
             notify(queue: offset / VirtioPCILayout.notifyMultiplier, on: &bus)
+        case VirtioPCILayout.deviceSpecific where offset < device.configuration.count:
+            for byte in 0..<access.width.bytes {
+                device.writeConfiguration(
+                    UInt8(truncatingIfNeeded: value >> UInt64(8 * byte)), at: offset + byte)
+            }
         default:
             bus.interrupts.record(.oddAccess, reason: .word(.readOnlyRegister))
         }
@@ -136,17 +141,39 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
         }
         queues[queue].beginNotification()
         do throws(VirtqueueFault) {
-            try device.notified(&queues[queue], on: &bus)
+            try device.notified(queue, of: &queues, on: &bus)
         } catch {
             fail(error, on: &bus)
         }
-        if queues[queue].takeNotification() { tell(queueVectors[queue], isr: 1, on: &bus) }
+        tellOfUsedBuffers(on: &bus)
+    }
+
+    /// The descriptor of the device's backend.
+    public var backendDescriptor: Int32? { device.backendDescriptor }
+
+    /// The device's backend has something for it.
+    public mutating func backendReady(on bus: inout DeviceBus) -> Bool {
+        var hadWork = true
+        do throws(VirtqueueFault) {
+            hadWork = try device.backendReady(&queues, on: &bus)
+        } catch {
+            fail(error, on: &bus)
+        }
+        tellOfUsedBuffers(on: &bus)
+        return hadWork
+    }
+
+    private mutating func tellOfUsedBuffers(on bus: inout DeviceBus) {
+        for index in queues.indices where queues[index].takeNotification() {
+            tell(queueVectors[index], isr: 1, on: &bus)
+        }
     }
 
     /// A driver broke a queue: the device stops and says so (virtio 1.2 §2.1.2).
     private mutating func fail(_ error: VirtqueueFault, on bus: inout DeviceBus) {
         fault = error
         status.insert(.needsReset)
+        device.reset()
         bus.interrupts.record(.deviceFault, reason: .word(.deviceFault))
         tell(configVector, isr: 2, on: &bus)
     }

@@ -31,11 +31,11 @@ public struct VirtioRNG<Source: EntropySource>: VirtioDevice {
 
     /// Fills every buffer that the driver offers (virtio 1.2 §5.4.6).
     public mutating func notified(
-        _ queue: inout SplitVirtqueue, on bus: inout DeviceBus
+        _ index: Int, of queues: inout [SplitVirtqueue], on bus: inout DeviceBus
     ) throws(VirtqueueFault) {
-        while try queue.next(on: &bus) {
+        while try queues[index].next(on: &bus) {
             var written = 0
-            for segment in queue.segments where segment.isWritable {
+            for segment in queues[index].segments where segment.isWritable {
                 let filled = try fill(segment, atMost: Self.requestLimit - written, on: &bus)
                 written += filled
                 // What counts as written is the beginning of the buffer, without holes.
@@ -43,7 +43,8 @@ public struct VirtioRNG<Source: EntropySource>: VirtioDevice {
             }
             bytesDelivered &+= UInt64(written)
             requests &+= 1
-            try queue.finish(written: UInt32(written), on: &bus)
+            try queues[index].finish(
+                queues[index].chain, written: UInt32(written), on: &bus)
         }
     }
 

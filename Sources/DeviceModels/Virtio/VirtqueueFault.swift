@@ -12,6 +12,8 @@ public enum VirtqueueFault: Error, Hashable, Sendable, CustomStringConvertible {
     case availableIndex(UInt16)
     /// A descriptor asks for a feature that was not negotiated.
     case flags(UInt16)
+    /// A chain is no request of the device's type.
+    case request
     /// A buffer wraps around the end of the address space.
     case addressOverflow
 
@@ -23,6 +25,7 @@ public enum VirtqueueFault: Error, Hashable, Sendable, CustomStringConvertible {
         case .loop: "descriptor-loop"
         case .availableIndex: "available-index"
         case .flags: "descriptor-flags"
+        case .request: "malformed-request"
         case .addressOverflow: "address-overflow"
         }
     }

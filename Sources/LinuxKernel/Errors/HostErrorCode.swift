@@ -20,6 +20,9 @@ extension HostError {
             case limit = "HOST-LIMIT"
             case processFiles = "HOST-PROC"
             case file = "HOST-FILE"
+            case blockFile = "HOST-BLOCK-FILE"
+            case block = "HOST-BLOCK"
+            case ring = "HOST-RING"
             case serviceManager = "HOST-NOTIFY"
         }
 
@@ -74,6 +77,12 @@ extension HostError {
         public static var processFiles: Code { Code(.processFiles) }
         /// A file or a directory could not be read, written or removed.
         public static var file: Code { Code(.file) }
+        /// A file or a device could not be opened as blocks, or somebody else uses it.
+        public static var blockFile: Code { Code(.blockFile) }
+        /// A block could not be read, written, flushed or discarded.
+        public static var block: Code { Code(.block) }
+        /// The kernel gave no io_uring; threads do its work.
+        public static var ring: Code { Code(.ring) }
         /// The service manager could not be told.
         public static var serviceManager: Code { Code(.serviceManager) }
     }
@@ -101,6 +110,10 @@ extension HostError.Code {
         case .limit: "A resource limit could not be read or raised."
         case .processFiles: "/proc does not show this process."
         case .file: "A file or a directory could not be read, written or removed."
+        case .blockFile:
+            "A file or a device could not be opened as blocks, or somebody else uses it."
+        case .block: "A block could not be read, written, flushed or discarded."
+        case .ring: "The kernel gave no io_uring; threads do its work."
         case .serviceManager: "The service manager could not be told."
         }
     }
@@ -126,6 +139,10 @@ extension HostError.Code {
         case .limit: "Raise the hard limit (LimitNOFILE= or LimitMEMLOCK= of the service)."
         case .processFiles: "Mount /proc in this process's file system."
         case .file: "Check the path, its owner and mode, and the space on its file system."
+        case .blockFile:
+            "Check the path, its owner and mode, and that it is a file or a block device."
+        case .block: "Check the space of its file system, and the disk below."
+        case .ring: "Check the sysctl kernel.io_uring_disabled and seccomp filters."
         case .serviceManager: "Check what NOTIFY_SOCKET names, or unset it."
         }
     }

@@ -11,6 +11,16 @@ public protocol DefinitionKeeper: Sendable {
     func forget(_ key: DefinitionKey) throws(HostError)
 }
 
+/// What an instance is to be.
+public struct InstanceWish: Hashable, Sendable {
+    /// Its parent's name.
+    public let parent: String
+    /// Its type's name.
+    public let type: String
+    /// Its attributes, in the order in which they are set.
+    public let attributes: [InstanceDefinition.Attribute]
+}
+
 /// One slice on its way to being offered.
 public struct InstanceOffer: Sendable {
     /// The slice.
@@ -23,15 +33,27 @@ public struct InstanceOffer: Sendable {
     public let type: InstanceType
     /// Its attributes, in the order in which they are set.
     public let attributes: [InstanceDefinition.Attribute]
+
+    /// What it is to be.
+    public var wish: InstanceWish {
+        InstanceWish(parent: parent.name, type: type.name, attributes: attributes)
+    }
 }
 
 /// Who knows the devices behind types.
 public protocol DeviceCatalog: Sendable {
-    /// Throws `RegistryError.attribute` for the first attribute that an instance of `type` cannot
-    /// have.
-    func check(
-        _ attributes: [InstanceDefinition.Attribute], of type: InstanceType
-    ) throws(RegistryError)
+    /// The attributes that an instance has if it is asked to have those of `wish`: the same, and
+    /// what it must keep to be the same device the next time.
+    ///
+    /// Throws `RegistryError.attribute` for the first one that an instance of its type cannot have.
+    ///
+    /// - Parameter others: every other instance of the parent that is defined or active.
+    func settle(
+        _ wish: InstanceWish, beside others: [InstanceWish]
+    ) throws(RegistryError) -> [InstanceDefinition.Attribute]
+
+    /// Removes what an instance that is not active has written down for good, if it has any.
+    func forgetContents(of id: InstanceID, _ wish: InstanceWish) throws(HostError)
 
     /// Offers the device of `offer`, or throws and leaves nothing of it.
     func serve(_ offer: InstanceOffer) async throws(VFIOUserServer.PlacementError)

@@ -30,15 +30,7 @@ public actor SliceRegistry {
         public let availability: TypeAvailability
     }
 
-    /// A slice that could not be started by itself.
-    public struct StartFailure: Sendable {
-        /// Which slice.
-        public let key: DefinitionKey
-        /// Why.
-        public let error: RegistryError
-    }
-
-    private struct Active {
+    struct Active {
         let token: Int
         let key: DefinitionKey
         let type: InstanceType
@@ -53,8 +45,10 @@ public actor SliceRegistry {
     private let parents: [String: MediatedParent]
     private let keeper: any DefinitionKeeper
     private let catalog: any DeviceCatalog
-    private var definitions: [DefinitionKey: InstanceDefinition]
-    private var active: [InstanceID: Active] = [:]
+    private(set) var definitions: [DefinitionKey: InstanceDefinition]
+    private(set) var active: [InstanceID: Active] = [:]
+    /// Slices that were to start by themselves and could not, and why.
+    var waiting: [DefinitionKey: RegistryError] = [:]
     private var tokens = 0
 
     /// The slices of `parents`, of which `definitions` are kept.
@@ -111,9 +105,9 @@ public actor SliceRegistry {
         _ id: InstanceID, of parent: String, as definition: InstanceDefinition
     ) throws(RegistryError) {
         let key = DefinitionKey(parent: parent, id: id)
-        try check(definition, of: parent)
+        _ = try type(definition.type, of: try self.parent(parent))
         guard definitions[key] == nil else { throw .defined(id, parent: parent) }
-        try keep(definition, of: key)
+        try keep(try settled(definition, of: key), of: key)
         if active[id]?.key == key { try take(.define, id) }
     }
 
@@ -126,16 +120,26 @@ public actor SliceRegistry {
         let key = try definitionKey(id, parent)
         guard var definition = definitions[key] else { throw .life(id, .gone) }
         change(&definition)
-        try check(definition, of: key.parent)
-        try keep(definition, of: key)
+        try keep(try settled(definition, of: key), of: key)
     }
 
     /// Forgets the definitions of `id`, or that with `parent`; an instance that is active stays
     /// until it is stopped.
-    public func undefine(_ id: InstanceID, of parent: String? = nil) throws(RegistryError) {
+    ///
+    /// - Parameter withContents: whether what it has written goes, too; not while it is active.
+    public func undefine(
+        _ id: InstanceID, of parent: String? = nil, withContents: Bool = false
+    ) throws(RegistryError) {
         let keys = definitions.keys.filter { $0.id == id && (parent ?? $0.parent) == $0.parent }
         guard !keys.isEmpty else { throw .life(id, .gone) }
+        if withContents, active[id] != nil { throw .life(id, .active) }
         for key in keys.sorted(by: { $0.parent < $1.parent }) {
+            if withContents, let definition = definitions[key] {
+                let wish = InstanceWish(definition, key.parent)
+                do throws(HostError) {
+                    try catalog.forgetContents(of: id, wish)
+                } catch { throw .host(error) }
+            }
             do throws(HostError) { try keeper.forget(key) } catch { throw .host(error) }
             definitions[key] = nil
             if active[id]?.key == key { try take(.undefine, id) }
@@ -149,11 +153,28 @@ public actor SliceRegistry {
         definitions[key] = definition
     }
 
-    private func check(
-        _ definition: InstanceDefinition, of parent: String
-    ) throws(RegistryError) {
-        let type = try type(definition.type, of: try self.parent(parent))
-        try catalog.check(definition.attributes, of: type)
+    private func settled(
+        _ definition: InstanceDefinition, of key: DefinitionKey
+    ) throws(RegistryError) -> InstanceDefinition {
+        _ = try type(definition.type, of: try self.parent(key.parent))
+        var settled = definition
+        settled.attributes = try catalog.settle(
+            InstanceWish(definition, key.parent), beside: others(than: key))
+        return settled
+    }
+
+    /// Every other instance of the parent of `key`.
+    private func others(than key: DefinitionKey) -> [InstanceWish] {
+        let defined = definitions.filter { $0.key.parent == key.parent && $0.key != key }
+            .map { InstanceWish($0.value, key.parent) }
+        let transient = active.values.filter {
+            $0.key.parent == key.parent && $0.key != key && definitions[$0.key] == nil
+        }
+        return defined
+            + transient.map {
+                InstanceWish(
+                    parent: key.parent, type: $0.type.name, attributes: $0.attributes)
+            }
     }
 
     // MARK: Active life
@@ -165,6 +186,7 @@ public actor SliceRegistry {
         attributes: [InstanceDefinition.Attribute] = []
     ) async throws(RegistryError) {
         if active[id] != nil { throw .life(id, .active) }
+        forgetWaiting(id)
         let offer: InstanceOffer
         var life: LifeCycle
         if let parent, let type {
@@ -239,22 +261,8 @@ public actor SliceRegistry {
             try await endOpening(id)
             throw .placement(error)
         }
-        active[id]?.attributes = attributes
+        active[id]?.attributes = next.attributes
         try await endOpening(id)
-    }
-
-    /// Starts every slice that is defined to start by itself and is not active, by parent and UUID.
-    /// Returns those that could not be.
-    public func startAutomatically() async -> [StartFailure] {
-        var failures: [StartFailure] = []
-        let keys = definitions.filter { $0.value.start == .auto }.keys
-        for key in keys.sorted(by: { ($0.parent, $0.id) < ($1.parent, $1.id) })
-        where active[key.id] == nil {
-            do throws(RegistryError) {
-                try await start(key.id, of: key.parent)
-            } catch { failures.append(StartFailure(key: key, error: error)) }
-        }
-        return failures
     }
 
     /// Ends the active life of `id`. Returns whether it has ended; otherwise it ends when the
@@ -263,6 +271,7 @@ public actor SliceRegistry {
     public func stop(
         _ id: InstanceID, _ manner: VFIOUserServer.WithdrawalManner = .unlessBusy
     ) async throws(RegistryError) -> Bool {
+        forgetWaiting(id)
         guard let instance = active[id] else {
             throw .life(id, definitions.keys.contains { $0.id == id } ? .inactive : .gone)
         }
@@ -329,8 +338,11 @@ public actor SliceRegistry {
     ) throws(RegistryError) -> InstanceOffer {
         let parent = try self.parent(parent)
         let type = try self.type(type, of: parent)
-        try catalog.check(attributes, of: type)
-        return InstanceOffer(id: id, parent: parent, type: type, attributes: attributes)
+        let key = DefinitionKey(parent: parent.name, id: id)
+        let wish = InstanceWish(parent: parent.name, type: type.name, attributes: attributes)
+        return InstanceOffer(
+            id: id, parent: parent, type: type,
+            attributes: try catalog.settle(wish, beside: others(than: key)))
     }
 
     private func parent(_ name: String) throws(RegistryError) -> MediatedParent {
@@ -367,5 +379,11 @@ public actor SliceRegistry {
             .reduce(0) { $0 + $1.type.units }
         return TypeAvailability(
             of: type, unitsLeft: parent.units.map { $0 - taken }, parent.pool.figures)
+    }
+}
+
+extension InstanceWish {
+    fileprivate init(_ definition: InstanceDefinition, _ parent: String) {
+        self.init(parent: parent, type: definition.type, attributes: definition.attributes)
     }
 }

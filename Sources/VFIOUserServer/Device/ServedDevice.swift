@@ -79,11 +79,16 @@ final class ServedDevice<Model: DeviceModel> {
         return sizes
     }
 
-    /// Tells the device its loop, and provides for its timer if it uses one and for its parent's
-    /// function if there is one.
+    /// Tells the device its loop, and provides for its timer, its backend and its parent's function
+    /// as far as it has them.
     func live(on loop: EventLoop) throws(HostError) {
         self.loop = loop
         for source in hostEvents.sources(telling: self) {
+            try loop.add(source)
+            hostSources.append(source)
+        }
+        if let descriptor = endpoint.model.backendDescriptor {
+            let source = BackendSource(descriptor, of: self)
             try loop.add(source)
             hostSources.append(source)
         }

@@ -25,6 +25,7 @@ struct ServeCommand: AsyncParsableCommand {
     /// The devices that can be served.
     enum Device: String, ExpressibleByArgument, CaseIterable, Codable {
         case virtioRNG = "virtio-rng"
+        case virtioBlock = "virtio-blk"
         case interruptTester = "interrupt-tester"
     }
 
@@ -119,6 +120,9 @@ struct ServeCommand: AsyncParsableCommand {
             """)
     var dmaByMessage = false
 
+    @OptionGroup(title: "Options of virtio-blk")
+    var block: BlockOptions
+
     @OptionGroup(title: "Options of interrupt-tester")
     var tester: TesterOptions
 
@@ -171,6 +175,13 @@ struct ServeCommand: AsyncParsableCommand {
                 "--inject takes CALL=ERRNO, CALL=Nms or CALL=KILL, and @FIRST and xCOUNT, not "
                     + "\(text).")
         }
+        if device != .virtioBlock, block.isGiven {
+            throw ValidationError(
+                "--image, --read-only, --queues and --serial are options of virtio-blk.")
+        }
+        guard device != .virtioBlock || block.images.count == sockets.count else {
+            throw ValidationError("virtio-blk takes an --image for each --socket.")
+        }
         if device != .interruptTester, tester.isGiven {
             throw ValidationError(
                 "--msix, --msi, --msi-32-bit, --msi-no-mask, --msi-extended-data, --no-intx, "
@@ -187,13 +198,15 @@ struct ServeCommand: AsyncParsableCommand {
         logger.debug("open files", metadata: ["limit": "\(descriptors.soft)"])
         if let config { return try await serveSlices(config, logger) }
         guard let device else { throw CommandFailure("a device says what is served") }
-        let offer = try offer(device)
+        let offers = try offers(of: device)
+        let needed = offers.reduce(0) { $0 + $1.vectors }
         let parent = VectorPool(
-            name: "parent", domains: domains.chain(needed: offer.vectors * sockets.count),
+            name: "parent", domains: domains.chain(needed: needed),
             overcommits: overcommit, refusing: refuse)
+        let placements = try placements(device, offers, parent)
         let service = ServerService(
             configuration: serverConfiguration,
-            placements: try placements(device, offer, parent), offer: offer,
+            devices: zip(placements, offers).map { ($0, $1) },
             controlPath: control ?? ControlOptions.path(besides: sockets[0]),
             metricsPort: metrics,
             reporter: ServerReporter(logger: logger, writesJSON: json),
@@ -229,14 +242,16 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// Where each device is offered, and what it may expect.
     private func placements(
-        _ device: Device, _ offer: DeviceOffer, _ parent: VectorPool
+        _ device: Device, _ offers: [DeviceOffer], _ parent: VectorPool
     ) throws -> [DevicePlacement] {
-        let needs = limit ?? min(offer.vectors, parent.figures.capacity)
-        let guarantee = guarantee ?? (offer.needsAllVectors ? offer.vectors : 0)
-        guard let budget = VectorBudget(guarantee: guarantee, limit: max(needs, guarantee)) else {
-            throw CommandFailure("a budget has a guarantee and a limit that is not smaller")
-        }
-        return sockets.enumerated().map { number, path in
+        try zip(sockets, offers).enumerated().map { number, pair in
+            let (path, offer) = pair
+            let needs = limit ?? min(offer.vectors, parent.figures.capacity)
+            let guarantee = guarantee ?? (offer.needsAllVectors ? offer.vectors : 0)
+            guard let budget = VectorBudget(guarantee: guarantee, limit: max(needs, guarantee))
+            else {
+                throw CommandFailure("a budget has a guarantee and a limit that is not smaller")
+            }
             var placement = DevicePlacement(
                 name: sockets.count == 1 ? device.rawValue : "\(device.rawValue)-\(number)",
                 socketPath: path, parent: parent, budget: budget,
@@ -249,11 +264,15 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    /// The device that was asked for.
-    private func offer(_ device: Device) throws -> DeviceOffer {
+    /// The devices that were asked for, one for each socket.
+    private func offers(of device: Device) throws -> [DeviceOffer] {
         switch device {
-        case .virtioRNG: .virtioRNG(vectors: limit)
-        case .interruptTester: .interruptTester(try InterruptTester(tester.configuration))
+        case .virtioRNG: sockets.map { _ in .virtioRNG(vectors: limit) }
+        case .virtioBlock: block.devices.map { .virtioBlock($0, vectors: limit) }
+        case .interruptTester:
+            try sockets.map { _ in
+                .interruptTester(try InterruptTester(tester.configuration))
+            }
         }
     }
 }

@@ -6,8 +6,7 @@ import VFIOUserServer
 /// to.
 struct ServerService: Service {
     let configuration: VFIOUserServer.Configuration
-    let placements: [DevicePlacement]
-    let offer: DeviceOffer
+    let devices: [(placement: DevicePlacement, offer: DeviceOffer)]
     let controlPath: String
     /// The loopback port for scrapes; nil for none.
     let metricsPort: UInt16?
@@ -21,8 +20,12 @@ struct ServerService: Service {
             if case .disconnected = event { departed.yield() }
         }
         defer { server.stop() }
-        for placement in placements { try await offer.serve(placement, by: server) }
-        let placements = placements
+        for (placement, offer) in devices {
+            try await offer.serve(placement, by: server) { [reporter] error in
+                reporter.observe(.hostError(device: placement.name, error: error))
+            }
+        }
+        let placements = devices.map(\.placement)
         let desk = ControlDesk(
             server: server, parents: placements.first.map { [$0.parent] } ?? [],
             placements: { placements })

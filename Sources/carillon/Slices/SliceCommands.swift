@@ -168,11 +168,16 @@ struct UndefineCommand: ParsableCommand {
 
     @OptionGroup var slice: SliceOptions
 
+    @Flag(help: "Remove what a disk has stored, too; the slice must not be active.")
+    var removeStorage = false
+
     func validate() throws { try slice.needUUID() }
 
     func run() throws {
         _ = try slice.ask(
-            SliceRequest(action: .undefine, uuid: slice.uuid, parent: slice.parent))
+            SliceRequest(
+                action: .undefine, uuid: slice.uuid, parent: slice.parent,
+                removeStorage: removeStorage))
     }
 }
 
@@ -183,7 +188,9 @@ struct ModifyCommand: ParsableCommand {
         abstract: "Change the definition of a slice, or with --live an active one.",
         discussion: """
             Attributes are rate_limit (PER-SECOND or PER-SECOND:BURST), trace (decisions to keep), \
-            affinity (processors, as in 0,2-5), socket_mode, socket_owner and socket_group.
+            affinity (processors, as in 0,2-5), socket_mode, socket_owner, socket_group and \
+            start_order (a number); of a disk also serial, read_only (0 or 1) and extent (its \
+            place in its parent's image).
             """)
 
     @OptionGroup var slice: SliceOptions

@@ -14,11 +14,17 @@ struct SliceConfiguration: Codable, Sendable {
         let processors: Int?
         let backing: [String]?
         let overcommit: Bool?
+        /// A directory for the files of block devices.
+        let directory: String?
+        /// In place of it, a file or a block device of which they have parts.
+        let image: String?
+        /// How much of either there is, as in 100G.
+        let capacity: String?
         let types: [TypeEntry]
 
         static let keys: Set<String> = [
             "name", "vectors", "units", "remappingEntries", "processors", "backing", "overcommit",
-            "types",
+            "directory", "image", "capacity", "types",
         ]
     }
 
@@ -30,9 +36,13 @@ struct SliceConfiguration: Codable, Sendable {
         let guarantee: Int?
         let limit: Int
         let units: Int?
+        /// What a block device holds, as in 10G.
+        let size: String?
+        /// How many queues a block device has.
+        let queues: Int?
 
         static let keys: Set<String> = [
-            "name", "description", "device", "guarantee", "limit", "units",
+            "name", "description", "device", "guarantee", "limit", "units", "size", "queues",
         ]
     }
 
@@ -65,12 +75,18 @@ struct SliceConfiguration: Codable, Sendable {
         return try parents.map { try $0.described() }
     }
 
-    /// Which device is behind each type of each parent.
-    var devices: [String: [String: ServeCommand.Device]] {
-        Dictionary(
-            uniqueKeysWithValues: parents.map { parent in
-                (parent.name, Dictionary(parent.types.map { ($0.name, $0.device) }) { $1 })
-            })
+    /// What is behind each type of each parent.
+    func deviceTypes() throws -> SliceTypes {
+        var types: [String: [String: SliceTypes.Entry]] = [:]
+        var storage: [String: SliceTypes.Storage] = [:]
+        for parent in parents {
+            storage[parent.name] = try parent.storage()
+            for type in parent.types {
+                types[parent.name, default: [:]][type.name] = try type.entry(
+                    of: parent.name, hasStorage: storage[parent.name] != nil)
+            }
+        }
+        return SliceTypes(types, storage: storage)
     }
 
     private static func checkKeys(_ value: Any) throws {
@@ -123,11 +139,35 @@ extension SliceConfiguration.Parent {
         let types = try types.map { try $0.described(by: name) }
         let pool = VectorPool(
             name: name, domains: try domains(), overcommits: overcommit ?? false)
+        let units = try storage() == nil ? units : capacity.flatMap { ByteSize($0)?.units }
         let parent = MediatedParent(name: name, pool: pool, units: units, types: types)
         guard let parent else {
             throw CommandFailure("\(name): two types have one name, or there are negative units")
         }
         return parent
+    }
+
+    /// Where the blocks of its instances are.
+    fileprivate func storage() throws -> SliceTypes.Storage? {
+        guard directory != nil || image != nil else {
+            guard capacity == nil else {
+                throw CommandFailure("\(name): capacity is of a directory or an image")
+            }
+            return nil
+        }
+        guard directory == nil || image == nil, units == nil else {
+            throw CommandFailure(
+                "\(name): a directory or an image, and its capacity in place of units")
+        }
+        let size = capacity.flatMap { ByteSize($0) }
+        guard capacity == nil || size != nil else {
+            throw CommandFailure("\(name): a capacity is as 512M, 100G or 2T")
+        }
+        if let directory { return .directory(directory) }
+        guard let image, let size else {
+            throw CommandFailure("\(name): an image has a capacity")
+        }
+        return .image(image, capacity: size.bytes)
     }
 
     /// What `serve` makes of the same words on its command line.
@@ -153,6 +193,25 @@ extension SliceConfiguration.TypeEntry {
         }
         return InstanceType(
             name: name, description: description ?? device.rawValue, budget: budget,
-            units: units ?? 1)
+            units: size.flatMap { ByteSize($0)?.units } ?? units ?? 1)
+    }
+
+    fileprivate func entry(of parent: String, hasStorage: Bool) throws -> SliceTypes.Entry {
+        let bytes = size.flatMap { ByteSize($0)?.bytes }
+        if device == .virtioBlock {
+            guard hasStorage, let bytes, units == nil else {
+                throw CommandFailure(
+                    "\(parent): \(name): a virtio-blk has a size, as 512M, 10G or 1T, and its "
+                        + "parent a directory or an image")
+            }
+            guard BlockDevice.queueRange.contains(queues ?? 1) else {
+                throw CommandFailure("\(parent): \(name): queues are 1 to 64")
+            }
+            return .init(device: device, limit: limit, size: bytes, queues: queues ?? 1)
+        }
+        guard size == nil, queues == nil else {
+            throw CommandFailure("\(parent): \(name): size and queues are of virtio-blk")
+        }
+        return .init(device: device, limit: limit, size: 0, queues: 1)
     }
 }

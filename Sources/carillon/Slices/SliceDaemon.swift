@@ -36,17 +36,18 @@ struct SliceDaemon: Service {
         defer { server.stop() }
         let catalog = SliceCatalog(
             server: server, directory: configuration.runtimeDirectory,
-            devices: configuration.devices)
+            types: try configuration.deviceTypes(),
+            onError: { [reporter] in reporter.observe(.hostError(device: $0, error: $1)) })
         let registry = SliceRegistry(
             parents: parents, definitions: definitions, keeper: files, catalog: catalog)
-        for failure in await registry.startAutomatically() {
-            reporter.logger.error(
-                "not started",
-                metadata: [
-                    "slice": "\(failure.key.id)", "parent": "\(failure.key.parent)",
-                    "reason": "\(failure.error.sentence) [\(failure.error.code)]",
-                ])
+        for start in await registry.startAutomatically() { report(start) }
+        let retries = Task {
+            while !Task.isCancelled {
+                try await Task.sleep(for: Self.retryInterval)
+                for start in await registry.retryAutomatically() { report(start) }
+            }
         }
+        defer { retries.cancel() }
         let desk = ControlDesk(
             server: server, parents: parents.map(\.pool), placements: { catalog.placements },
             slices: SliceDesk(registry: registry, catalog: catalog, server: server))
@@ -62,6 +63,21 @@ struct SliceDaemon: Service {
         try await live(server, supervisor)
         try supervisor.tell(.stopping)
         await metrics?.stop()
+    }
+
+    /// How long a slice that could not start by itself waits to be tried again.
+    private static let retryInterval = Duration.seconds(1)
+
+    private func report(_ start: SliceRegistry.AutomaticStart) {
+        let metadata: Logger.Metadata = [
+            "slice": "\(start.key.id)", "parent": "\(start.key.parent)",
+        ]
+        guard let error = start.error else {
+            return reporter.logger.debug("started by itself", metadata: metadata)
+        }
+        let reason: Logger.Metadata = ["reason": "\(error.sentence) [\(error.code)]"]
+        reporter.logger.error(
+            "not started; it is tried again", metadata: metadata.merging(reason) { $1 })
     }
 
     /// Waits to be told to end; until then gives signs of life, as long as every loop answers.

@@ -26,7 +26,10 @@ struct SliceDesk: Sendable {
             let id = try id(request.uuid)
             try await registry.define(id, of: request.parent ?? "", as: definition(of: request))
             document.uuid = id.description
-        case .undefine: try await registry.undefine(try id(request.uuid), of: request.parent)
+        case .undefine:
+            try await registry.undefine(
+                try id(request.uuid), of: request.parent,
+                withContents: request.removeStorage == true)
         case .modify: try await modify(request)
         case .start:
             let id = try id(request.uuid)

@@ -29,6 +29,8 @@ struct SliceRequest: Codable, Sendable {
     var force: Bool?
     /// Whether it goes with its client.
     var drain: Bool?
+    /// Whether what an undefined slice has written goes with its definition.
+    var removeStorage: Bool?
 }
 
 /// What the server answers to that; schema 1.

@@ -39,6 +39,8 @@ package final class ChildProcess: Sendable {
         kill()
     }
 
+    /// Its process.
+    package var processID: Int32 { process.processIdentifier }
     /// Everything written to the standard output so far.
     package var outputText: String { output.text }
     /// Everything written to the error output so far.

@@ -71,10 +71,9 @@ package struct GuestBoot {
         let programs = "\(lab.directory)/guest"
         _ = try ChildProcess.run(Lab.script("build-guest.sh"), [programs], variables: environment)
         let script = scenario.contains("/") ? scenario : Lab.script("guest/\(scenario).sh")
+        let own = ["vfio-rng", "interrupt-tester", "block-verify"].map { "\(programs)/\($0)" }
         _ = try ChildProcess.run(
-            Lab.script("initramfs.sh"),
-            [kernel.name, script] + files
-                + ["\(programs)/vfio-rng", "\(programs)/interrupt-tester", archive],
+            Lab.script("initramfs.sh"), [kernel.name, script] + files + own + [archive],
             variables: environment)
     }
 }

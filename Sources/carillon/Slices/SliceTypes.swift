@@ -1,0 +1,203 @@
+import DeviceModels
+import IRQDomains
+import LinuxKernel
+import MediatedDevices
+import MessageSignaledInterrupts
+
+/// What is behind each type of each parent.
+struct SliceTypes: Sendable {
+    /// Where the blocks of a parent's instances are.
+    enum Storage: Hashable, Sendable {
+        /// A directory with a file for each instance.
+        case directory(String)
+        /// A file or a block device of which each instance has a part.
+        case image(String, capacity: UInt64)
+    }
+
+    /// One type.
+    struct Entry: Hashable, Sendable {
+        let device: ServeCommand.Device
+        let limit: Int
+        /// Bytes of a block device.
+        let size: UInt64
+        /// Queues of a block device.
+        let queues: Int
+    }
+
+    private let types: [String: [String: Entry]]
+    private let storage: [String: Storage]
+
+    init(_ types: [String: [String: Entry]], storage: [String: Storage]) {
+        self.types = types
+        self.storage = storage
+    }
+
+    func entry(_ wish: InstanceWish) -> Entry {
+        guard let entry = types[wish.parent]?[wish.type] else {
+            preconditionFailure("each type has a device behind it")
+        }
+        return entry
+    }
+
+    // MARK: Attributes
+
+    /// The attributes that an instance has, with its part of the parent's image if that has one.
+    func settle(
+        _ wish: InstanceWish, beside others: [InstanceWish]
+    ) throws(RegistryError) -> [InstanceDefinition.Attribute] {
+        let isBlock = entry(wish).device == .virtioBlock
+        for attribute in wish.attributes {
+            let known = SliceAttribute(rawValue: attribute.name)
+            guard let known, isBlock || !SliceAttribute.ofBlocks.contains(known) else {
+                let names = SliceAttribute.allCases
+                    .filter { isBlock || !SliceAttribute.ofBlocks.contains($0) }
+                    .map(\.rawValue).joined(separator: ", ")
+                throw .attribute(name: attribute.name, reason: "there is none; there is \(names)")
+            }
+            guard known.admits(attribute.value) else {
+                throw .attribute(
+                    name: attribute.name, reason: "it cannot be \"\(attribute.value)\"")
+            }
+        }
+        guard isBlock, case .image(let path, let capacity) = storage[wish.parent] else {
+            guard wish.value(of: .extent) == nil else {
+                throw .attribute(name: "extent", reason: "only parts of an image have one")
+            }
+            return wish.attributes
+        }
+        return try placed(wish, beside: others, path, capacity)
+    }
+
+    private func placed(
+        _ wish: InstanceWish, beside others: [InstanceWish], _ path: String, _ capacity: UInt64
+    ) throws(RegistryError) -> [InstanceDefinition.Attribute] {
+        var map = ExtentMap(capacity: capacity)
+        for other in others {
+            guard let part = part(of: other) else { continue }
+            // Two that overlap cannot both be served: the lock of the second is refused.
+            _ = map.take(part)
+        }
+        if let part = part(of: wish) {
+            guard map.take(part) else {
+                throw .attribute(
+                    name: "extent", reason: "bytes \(part) are not there, or are another slice's")
+            }
+            return wish.attributes
+        }
+        guard let part = map.free(entry(wish).size) else {
+            throw .attribute(
+                name: "extent",
+                reason: "no gap of \(path) has the \(entry(wish).size) bytes of \(wish.type)")
+        }
+        // Whose blocks these were before is nobody's business.
+        do throws(HostError) { try BlockSpace.clear(path, part) } catch { throw .host(error) }
+        return wish.attributes + [
+            .init(name: SliceAttribute.extent.rawValue, value: "\(part.lowerBound)")
+        ]
+    }
+
+    /// The part of its parent's image that an instance has.
+    private func part(of wish: InstanceWish) -> Range<UInt64>? {
+        guard let entry = types[wish.parent]?[wish.type],
+            let start = wish.value(of: .extent).flatMap({ UInt64($0) }),
+            start <= UInt64(Int.max) - entry.size
+        else { return nil }
+        return start..<start + entry.size
+    }
+
+    // MARK: Devices
+
+    /// The device of an instance.
+    func device(_ id: InstanceID, _ wish: InstanceWish) -> DeviceOffer {
+        let entry = entry(wish)
+        switch entry.device {
+        case .virtioRNG: return .virtioRNG(vectors: entry.limit)
+        case .virtioBlock: return .virtioBlock(block(id, wish, entry), vectors: entry.limit)
+        case .interruptTester:
+            let tester = try? InterruptTester(
+                .init(vectors: min(entry.limit, 2048), messages: nil))
+            guard let tester else { preconditionFailure("a tester has 0 to 2048 vectors") }
+            return .interruptTester(tester)
+        }
+    }
+
+    private func block(_ id: InstanceID, _ wish: InstanceWish, _ entry: Entry) -> BlockDevice {
+        var device: BlockDevice
+        switch storage[wish.parent] {
+        case .directory(let directory):
+            device = BlockDevice(path: Self.file(of: id, in: directory), created: entry.size)
+        case .image(let path, _): device = BlockDevice(path: path, part: part(of: wish))
+        case nil: preconditionFailure("a parent of block devices has storage")
+        }
+        device.isReadOnly = wish.value(of: .readOnly) == "1"
+        device.queues = entry.queues
+        device.serial = wish.value(of: .serial) ?? String(id.description.prefix(20))
+        return device
+    }
+
+    /// Removes what an instance has written.
+    func forgetContents(of id: InstanceID, _ wish: InstanceWish) throws(HostError) {
+        guard types[wish.parent]?[wish.type]?.device == .virtioBlock else { return }
+        switch storage[wish.parent] {
+        case .directory(let directory):
+            try DurableFile.remove(Self.file(of: id, in: directory))
+        case .image(let path, _):
+            if let part = part(of: wish) { try BlockSpace.clear(path, part) }
+        case nil: break
+        }
+    }
+
+    private static func file(of id: InstanceID, in directory: String) -> String {
+        "\(directory)/\(id).img"
+    }
+}
+
+/// An attribute that slices can have.
+enum SliceAttribute: String, CaseIterable {
+    /// PER-SECOND or PER-SECOND:BURST.
+    case rateLimit = "rate_limit"
+    /// Decisions to keep.
+    case trace
+    /// Processors, as in "0,2-5".
+    case affinity
+    /// Permission bits of the socket, as in 0660.
+    case socketMode = "socket_mode"
+    /// Name or number of the user whose socket it is.
+    case socketOwner = "socket_owner"
+    /// Name or number of its group.
+    case socketGroup = "socket_group"
+    /// Slices that start by themselves do so in the order of these numbers.
+    case startOrder = "start_order"
+    /// What a guest reads as the serial number of its disk.
+    case serial
+    /// 1 for a disk that cannot be written.
+    case readOnly = "read_only"
+    /// The first byte of a disk in its parent's image.
+    case extent
+
+    /// Attributes that only block devices have.
+    static let ofBlocks: Set<SliceAttribute> = [.serial, .readOnly, .extent]
+
+    /// Whether an instance can have it.
+    func admits(_ value: String) -> Bool {
+        switch self {
+        case .rateLimit: RateLimitOption(argument: value) != nil
+        case .trace: Int(value).map { (0...1_000_000).contains($0) } ?? false
+        case .affinity: CPUSet(value) != nil
+        case .socketMode: UInt32(value, radix: 8).map { $0 <= 0o777 } ?? false
+        case .socketOwner: Accounts.user(value) != nil
+        case .socketGroup: Accounts.group(value) != nil
+        case .startOrder: Int(value).map { (0...1_000_000).contains($0) } ?? false
+        case .serial: value.utf8.count <= BlockDevice.serialBytes
+        case .readOnly: value == "0" || value == "1"
+        case .extent: UInt64(value).map { $0 % ByteSize.unit == 0 } ?? false
+        }
+    }
+}
+
+extension InstanceWish {
+    /// The value of an attribute; of several, the last counts.
+    func value(of attribute: SliceAttribute) -> String? {
+        attributes.last { $0.name == attribute.rawValue }?.value
+    }
+}
