@@ -201,7 +201,8 @@ let package = Package(
                 "DeviceModels", "IRQDomains", "InterruptTestSupport", "LabSupport", "LinuxKernel",
                 "MessageSignaledInterrupts", "PlatformTypes", "Registers", "TestTraits",
             ]),
-        .testTarget(name: "GuestTierTests", dependencies: ["LabSupport", "TestTraits"]),
+        .testTarget(
+            name: "GuestTierTests", dependencies: ["LabSupport", "LinuxKernel", "TestTraits"]),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "InterruptTestSupport"]),
         .testTarget(name: "TidyTests", dependencies: ["RepositoryRules"]),
         .testTarget(

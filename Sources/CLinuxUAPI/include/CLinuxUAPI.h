@@ -4,6 +4,7 @@
 #define CARILLON_CLINUXUAPI_H
 
 #include "uapi_block.h"
+#include "uapi_console.h"
 #include "uapi_descriptor.h"
 #include "uapi_memory.h"
 #include "uapi_process.h"

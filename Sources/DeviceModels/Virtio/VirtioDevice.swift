@@ -36,6 +36,14 @@ public protocol VirtioDevice {
         _ queues: inout [SplitVirtqueue], on bus: inout DeviceBus
     ) throws(VirtqueueFault) -> Bool
 
+    /// Whether the device uses the bus's timer.
+    var usesTimer: Bool { get }
+
+    /// The timer's period has passed.
+    mutating func timerExpired(
+        _ queues: inout [SplitVirtqueue], on bus: inout DeviceBus
+    ) throws(VirtqueueFault)
+
     /// The driver reset the device, or broke a queue: chains that were taken are not returned any
     /// more, and what was agreed upon is void.
     mutating func reset()
@@ -50,6 +58,14 @@ extension VirtioDevice {
 
     /// The device works when it is notified, and not later.
     public var backendDescriptor: Int32? { nil }
+
+    /// The device needs no time.
+    public var usesTimer: Bool { false }
+
+    /// Without effect.
+    public mutating func timerExpired(
+        _ queues: inout [SplitVirtqueue], on bus: inout DeviceBus
+    ) throws(VirtqueueFault) {}
 
     /// There is none.
     public mutating func backendReady(

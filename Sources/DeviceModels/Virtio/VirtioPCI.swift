@@ -163,6 +163,19 @@ public struct VirtioPCI<Device: VirtioDevice>: DeviceModel {
         return hadWork
     }
 
+    /// Whether the device uses the bus's timer.
+    public var usesTimer: Bool { device.usesTimer }
+
+    /// The device's time has come.
+    public mutating func timerExpired(_ expirations: UInt64, on bus: inout DeviceBus) {
+        do throws(VirtqueueFault) {
+            try device.timerExpired(&queues, on: &bus)
+        } catch {
+            fail(error, on: &bus)
+        }
+        tellOfUsedBuffers(on: &bus)
+    }
+
     private mutating func tellOfUsedBuffers(on bus: inout DeviceBus) {
         for index in queues.indices where queues[index].takeNotification() {
             tell(queueVectors[index], isr: 1, on: &bus)

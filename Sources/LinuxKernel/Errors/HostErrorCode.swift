@@ -23,6 +23,7 @@ extension HostError {
             case blockFile = "HOST-BLOCK-FILE"
             case block = "HOST-BLOCK"
             case ring = "HOST-RING"
+            case console = "HOST-CONSOLE"
             case serviceManager = "HOST-NOTIFY"
         }
 
@@ -83,6 +84,8 @@ extension HostError {
         public static var block: Code { Code(.block) }
         /// The kernel gave no io_uring; threads do its work.
         public static var ring: Code { Code(.ring) }
+        /// A console's terminal could not be opened, or no link to it be made.
+        public static var console: Code { Code(.console) }
         /// The service manager could not be told.
         public static var serviceManager: Code { Code(.serviceManager) }
     }
@@ -114,6 +117,7 @@ extension HostError.Code {
             "A file or a device could not be opened as blocks, or somebody else uses it."
         case .block: "A block could not be read, written, flushed or discarded."
         case .ring: "The kernel gave no io_uring; threads do its work."
+        case .console: "A console's terminal could not be opened, or no link to it be made."
         case .serviceManager: "The service manager could not be told."
         }
     }
@@ -143,6 +147,7 @@ extension HostError.Code {
             "Check the path, its owner and mode, and that it is a file or a block device."
         case .block: "Check the space of its file system, and the disk below."
         case .ring: "Check the sysctl kernel.io_uring_disabled and seccomp filters."
+        case .console: "Check that /dev/pts is mounted, and the path of the link."
         case .serviceManager: "Check what NOTIFY_SOCKET names, or unset it."
         }
     }

@@ -9,6 +9,8 @@ enum DeviceOffer: Sendable {
     case virtioRNG(vectors: Int?)
     /// A block device, likewise.
     case virtioBlock(BlockDevice, vectors: Int?)
+    /// A console device, likewise.
+    case virtioConsole(ConsoleLine.Place, vectors: Int?)
     case interruptTester(InterruptTester)
 
     /// Vectors that are enough for the device to refuse nothing.
@@ -17,6 +19,7 @@ enum DeviceOffer: Sendable {
         case .virtioRNG(let vectors): min(vectors ?? 2, 2)
         case .virtioBlock(let device, let vectors):
             min(vectors ?? device.queues + 1, device.queues + 1)
+        case .virtioConsole(_, let vectors): min(vectors ?? 3, 3)
         case .interruptTester(let tester):
             max(tester.configuration.vectors, tester.configuration.messages?.messages ?? 0)
                 + tester.configuration.slots
@@ -26,7 +29,7 @@ enum DeviceOffer: Sendable {
     /// Whether it has no way to tell its driver no, so that all must be guaranteed.
     var needsAllVectors: Bool {
         switch self {
-        case .virtioRNG, .virtioBlock: false
+        case .virtioRNG, .virtioBlock, .virtioConsole: false
         case .interruptTester: true
         }
     }
@@ -46,6 +49,10 @@ enum DeviceOffer: Sendable {
         case .virtioBlock(let device, let vectors):
             try await server.serve(placement) { () throws(HostError) in
                 try device.open(vectors: vectors, onError: onError)
+            }
+        case .virtioConsole(let place, let vectors):
+            try await server.serve(placement) { () throws(HostError) in
+                try VirtioPCI(at: place, vectors: vectors)
             }
         case .interruptTester(let tester): try await server.serve(placement) { tester }
         }

@@ -26,6 +26,7 @@ struct ServeCommand: AsyncParsableCommand {
     enum Device: String, ExpressibleByArgument, CaseIterable, Codable {
         case virtioRNG = "virtio-rng"
         case virtioBlock = "virtio-blk"
+        case virtioConsole = "virtio-console"
         case interruptTester = "interrupt-tester"
     }
 
@@ -123,6 +124,9 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup(title: "Options of virtio-blk")
     var block: BlockOptions
 
+    @OptionGroup(title: "Options of virtio-console")
+    var console: ConsoleOptions
+
     @OptionGroup(title: "Options of interrupt-tester")
     var tester: TesterOptions
 
@@ -181,6 +185,13 @@ struct ServeCommand: AsyncParsableCommand {
         }
         guard device != .virtioBlock || block.images.count == sockets.count else {
             throw ValidationError("virtio-blk takes an --image for each --socket.")
+        }
+        if device != .virtioConsole, console.isGiven {
+            throw ValidationError("--console-socket and --terminal are options of virtio-console.")
+        }
+        guard device != .virtioConsole || console.places.count == sockets.count else {
+            throw ValidationError(
+                "virtio-console takes a --console-socket or a --terminal for each --socket.")
         }
         if device != .interruptTester, tester.isGiven {
             throw ValidationError(
@@ -269,6 +280,7 @@ struct ServeCommand: AsyncParsableCommand {
         switch device {
         case .virtioRNG: sockets.map { _ in .virtioRNG(vectors: limit) }
         case .virtioBlock: block.devices.map { .virtioBlock($0, vectors: limit) }
+        case .virtioConsole: console.places.map { .virtioConsole($0, vectors: limit) }
         case .interruptTester:
             try sockets.map { _ in
                 .interruptTester(try InterruptTester(tester.configuration))

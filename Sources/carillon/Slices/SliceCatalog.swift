@@ -77,10 +77,7 @@ final class SliceCatalog: DeviceCatalog {
             budget: offer.type.budget,
             traceCapacity: value(.trace).flatMap { Int($0) } ?? 0)
         placement.rateLimit = value(.rateLimit).flatMap { RateLimitOption(argument: $0)?.limit }
-        placement.access = SocketAccess(
-            mode: value(.socketMode).flatMap { UInt32($0, radix: 8) } ?? 0o600,
-            owner: value(.socketOwner).flatMap { Accounts.user($0) },
-            group: value(.socketGroup).flatMap { Accounts.group($0) })
+        placement.access = offer.wish.access
         placement.affinity = value(.affinity).flatMap { CPUSet($0) }.map { VectorAffinity($0) }
         return placement
     }

@@ -86,7 +86,8 @@ struct SliceConfiguration: Codable, Sendable {
                     of: parent.name, hasStorage: storage[parent.name] != nil)
             }
         }
-        return SliceTypes(types, storage: storage)
+        return SliceTypes(
+            types, storage: storage, runtimeDirectory: runtimeDirectory)
     }
 
     private static func checkKeys(_ value: Any) throws {

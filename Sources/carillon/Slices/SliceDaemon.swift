@@ -97,9 +97,11 @@ struct SliceDaemon: Service {
     /// as nobody else has had the directory since.
     private func clearSockets() throws(HostError) {
         let directory = configuration.runtimeDirectory
-        for name in try DurableFile.list(directory) where name.hasSuffix(".sock") {
-            guard InstanceID(name.dropLast(5)) != nil else { continue }
-            try DurableFile.remove("\(directory)/\(name)")
+        for name in try DurableFile.list(directory) {
+            let isOurs = [".sock", ".console"].contains { suffix in
+                name.hasSuffix(suffix) && InstanceID(name.dropLast(suffix.count)) != nil
+            }
+            if isOurs { try DurableFile.remove("\(directory)/\(name)") }
         }
     }
 }

@@ -24,10 +24,15 @@ struct SliceTypes: Sendable {
         let queues: Int
     }
 
+    /// Where consoles have their other ends.
+    private let runtimeDirectory: String
     private let types: [String: [String: Entry]]
     private let storage: [String: Storage]
 
-    init(_ types: [String: [String: Entry]], storage: [String: Storage]) {
+    init(
+        _ types: [String: [String: Entry]], storage: [String: Storage], runtimeDirectory: String
+    ) {
+        self.runtimeDirectory = runtimeDirectory
         self.types = types
         self.storage = storage
     }
@@ -46,12 +51,11 @@ struct SliceTypes: Sendable {
         _ wish: InstanceWish, beside others: [InstanceWish]
     ) throws(RegistryError) -> [InstanceDefinition.Attribute] {
         let isBlock = entry(wish).device == .virtioBlock
+        let possible = SliceAttribute.all(of: entry(wish).device)
         for attribute in wish.attributes {
             let known = SliceAttribute(rawValue: attribute.name)
-            guard let known, isBlock || !SliceAttribute.ofBlocks.contains(known) else {
-                let names = SliceAttribute.allCases
-                    .filter { isBlock || !SliceAttribute.ofBlocks.contains($0) }
-                    .map(\.rawValue).joined(separator: ", ")
+            guard let known, possible.contains(known) else {
+                let names = possible.map(\.rawValue).joined(separator: ", ")
                 throw .attribute(name: attribute.name, reason: "there is none; there is \(names)")
             }
             guard known.admits(attribute.value) else {
@@ -113,12 +117,19 @@ struct SliceTypes: Sendable {
         switch entry.device {
         case .virtioRNG: return .virtioRNG(vectors: entry.limit)
         case .virtioBlock: return .virtioBlock(block(id, wish, entry), vectors: entry.limit)
+        case .virtioConsole: return .virtioConsole(console(id, wish), vectors: entry.limit)
         case .interruptTester:
             let tester = try? InterruptTester(
                 .init(vectors: min(entry.limit, 2048), messages: nil))
             guard let tester else { preconditionFailure("a tester has 0 to 2048 vectors") }
             return .interruptTester(tester)
         }
+    }
+
+    private func console(_ id: InstanceID, _ wish: InstanceWish) -> ConsoleLine.Place {
+        let path = "\(runtimeDirectory)/\(id).console"
+        return wish.value(of: .console) == "terminal"
+            ? .terminal(link: path, wish.access) : .socket(path: path, wish.access)
     }
 
     private func block(_ id: InstanceID, _ wish: InstanceWish, _ entry: Entry) -> BlockDevice {
@@ -174,9 +185,19 @@ enum SliceAttribute: String, CaseIterable {
     case readOnly = "read_only"
     /// The first byte of a disk in its parent's image.
     case extent
+    /// What the other end of a console is: a socket, or a terminal.
+    case console
 
-    /// Attributes that only block devices have.
-    static let ofBlocks: Set<SliceAttribute> = [.serial, .readOnly, .extent]
+    /// The attributes that instances of a device can have.
+    static func all(of device: ServeCommand.Device) -> [SliceAttribute] {
+        allCases.filter { attribute in
+            switch attribute {
+            case .serial, .readOnly, .extent: device == .virtioBlock
+            case .console: device == .virtioConsole
+            default: true
+            }
+        }
+    }
 
     /// Whether an instance can have it.
     func admits(_ value: String) -> Bool {
@@ -190,6 +211,7 @@ enum SliceAttribute: String, CaseIterable {
         case .startOrder: Int(value).map { (0...1_000_000).contains($0) } ?? false
         case .serial: value.utf8.count <= BlockDevice.serialBytes
         case .readOnly: value == "0" || value == "1"
+        case .console: value == "socket" || value == "terminal"
         case .extent: UInt64(value).map { $0 % ByteSize.unit == 0 } ?? false
         }
     }
@@ -199,5 +221,13 @@ extension InstanceWish {
     /// The value of an attribute; of several, the last counts.
     func value(of attribute: SliceAttribute) -> String? {
         attributes.last { $0.name == attribute.rawValue }?.value
+    }
+
+    /// Who may use its socket, and its console.
+    var access: SocketAccess {
+        SocketAccess(
+            mode: value(of: .socketMode).flatMap { UInt32($0, radix: 8) } ?? 0o600,
+            owner: value(of: .socketOwner).flatMap { Accounts.user($0) },
+            group: value(of: .socketGroup).flatMap { Accounts.group($0) })
     }
 }
