@@ -6,8 +6,10 @@ import Registers
 import ServerSupport
 import TestTraits
 import Testing
+import VFIOInterface
 import VFIOUserClient
 import VFIOUserServer
+import VFIOUserWire
 
 extension Serving {
     /// Devices that come and go while their server runs.
@@ -94,6 +96,41 @@ extension Serving {
             #expect(try server.events.disconnect(of: "a") == .withdrawn)
             #expect(parent.figures.held == 0)
             client.disconnect()
+        }
+
+        @Test(.rule("VU-54"), arguments: [true, false])
+        func aClientThatWaitsForThatIsAskedForTheDevice(bindsFirst: Bool) async throws {
+            let server = try TestServer()
+            try await Self.serve(server, "a", Self.parent())
+            let client = try server.client("a")
+            #expect(try client.irqInfo(.request).count == 1)
+            let event = try EventFD()
+            if bindsFirst {
+                try client.bind(.request, 0, to: event)
+                for action in [IRQSet.Action.trigger, .mask, .unmask] {
+                    #expect(throws: ClientError.self) {
+                        try client.set(
+                            IRQSet(index: .request, range: 0..<1, action: action, data: .none))
+                    }
+                }
+            }
+            #expect(event.drain() == 0)
+            #expect(try await server.server.withdraw("a", .whenIdle) == false)
+            if !bindsFirst { try client.bind(.request, 0, to: event) }
+            #expect(event.drain() == 1)
+            client.disconnect()
+            #expect(try server.events.withdrawal(of: "a"))
+        }
+
+        @Test(.rule("VU-54")) func whoMustNotBeAskedIsNotOfferedIt() async throws {
+            let server = try TestServer()
+            try await Self.serve(server, "a", Self.parent())
+            let client = try RawClient.greeted(path: server.path("a"))
+            let answer = try client.call(.deviceGetIRQInfo) {
+                GetIRQInfoRequest(index: .request).encode(into: &$0)
+            }
+            let info = answer.payload.withRawSpan { $0.littleEndian(at: 12, as: UInt32.self) }
+            #expect(info == 0, "QEMU would abort")
         }
 
         /// 200 cycles with a client, a timer that runs and interrupts that a function signals.

@@ -66,10 +66,12 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
         loop.remove(self)
     }
 
-    /// Admits nobody any more; `done` is called when nobody is connected, which may be at once.
+    /// Admits nobody any more, and asks whoever is connected to go; `done` is called when nobody
+    /// is connected, which may be at once.
     func drain(_ done: @escaping () -> Void) {
         guard connection != nil else { return done() }
         onIdle = done
+        device.askForDevice()
     }
 
     private func welcome(_ stream: consuming UnixStream) throws(HostError) {

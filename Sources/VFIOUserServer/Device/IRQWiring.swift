@@ -12,6 +12,8 @@ final class IRQWiring {
     private var pin: EventFD?
     /// Where the client waits for an error of the host's device; there is none, so it never fires.
     private var error: EventFD?
+    /// Where the client waits to be asked for the device.
+    private var request: EventFD?
     /// Signals that a reset took back before the client had seen them.
     private(set) var recalled: UInt64 = 0
 
@@ -40,6 +42,15 @@ final class IRQWiring {
 
     /// Binds or unbinds the error notifier.
     func bindError(to event: consuming EventFD?) { error = event }
+
+    /// Binds or unbinds the device request notifier.
+    func bindRequest(to event: consuming EventFD?) { request = event }
+
+    /// Asks the client for the device, if it waits for that.
+    func signalRequest() {
+        let signalled = request?.signal()
+        precondition(signalled != false, "an open eventfd takes a signal")
+    }
 
     /// Signals the vectors of `sends`. Whoever calls knows that they are bound.
     func signal(_ sends: [Send]) { Self.signal(sends, by: vectors, and: messages) }
@@ -78,5 +89,6 @@ final class IRQWiring {
         for index in 0..<messages.count { messages[index] = nil }
         pin = nil
         error = nil
+        request = nil
     }
 }

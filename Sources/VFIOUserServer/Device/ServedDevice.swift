@@ -36,6 +36,8 @@ final class ServedDevice<Model: DeviceModel> {
     private let hostEvents: HostEvents
     private var hostSources: [LoopSource] = []
     let admission: ParentAdmission
+    /// Whether the client is to let go of the device.
+    private(set) var isWantedBack = false
     /// Who is connected, if somebody is.
     var client: DeviceReport.Client?
 
@@ -58,7 +60,7 @@ final class ServedDevice<Model: DeviceModel> {
         wiring = IRQWiring(vectors: vectors, messages: messages)
         irqCounts = IRQCounts(
             intx: endpoint.description.interruptPin == .none ? 0 : 1, msi: UInt32(messages),
-            msix: UInt32(vectors), error: 1)
+            msix: UInt32(vectors), error: 1, request: 1)
         if let limit = placement.rateLimit {
             endpoint.bus.interrupts.limit(limit) { MonotonicClock.nowNanoseconds }
         }
@@ -204,6 +206,12 @@ final class ServedDevice<Model: DeviceModel> {
         guard endpoint.resets != recalledResets else { return }
         recalledResets = endpoint.resets
         wiring.recall()
+    }
+
+    /// Asks the client for the device, if it waits for that.
+    func askForDevice() {
+        isWantedBack = true
+        wiring.signalRequest()
     }
 
     /// Nobody receives `vector` any more; that is never refused. What had left the parent before is

@@ -60,10 +60,9 @@ extension Session {
             switch ask.index {
             case .intx: [.eventfd, .maskable, .automasked]
             case .msix, .msi: .eventfd
-            case .error: [.eventfd, .noresize]
-            case .request: []
+            case .error, .request: [.eventfd, .noresize]
             }
-        let count = device.irqCounts[ask.index]
+        let count = irqCounts[ask.index]
         let info = IRQInfo(index: ask.index, flags: count > 0 ? flags : [], count: count)
         Reply.append(to: header, into: &output) { info.encode(into: &$0) }
     }

@@ -15,12 +15,12 @@ extension Session {
     func perform(
         _ set: IRQSet, _ payload: RawSpan, _ descriptors: inout ReceivedDescriptors
     ) throws(RequestRefusal) {
-        if set.index == .error, !set.disablesIndex, !set.bindsOrUnbinds {
-            throw RequestRefusal(.invalidArgument, "error-notifier-is-only-bound")
+        if set.index == .error || set.index == .request, !set.disablesIndex, !set.bindsOrUnbinds {
+            throw RequestRefusal(.invalidArgument, "notifier-is-only-bound")
         }
         switch (set.action, set.data) {
         case (.trigger, _) where set.disablesIndex:
-            unbind(set.index, 0..<device.irqCounts[set.index])
+            unbind(set.index, 0..<irqCounts[set.index])
         case (.trigger, .eventfd): try bind(set, &descriptors)
         case (.trigger, .noEventfd): unbind(set.index, set.range)
         case (.unmask, .eventfd) where set.index == .intx: try bindUnmask(&descriptors)
@@ -78,7 +78,8 @@ extension Session {
         case .msi: try bind(message: number, by: .msi, event)
         case .error: device.wiring.bindError(to: event)
         case .request:
-            preconditionFailure("an index without interrupts admits no range")
+            device.wiring.bindRequest(to: event)
+            if device.isWantedBack { device.askForDevice() }
         }
     }
 
@@ -106,7 +107,7 @@ extension Session {
             case .msix: unbind(message: number, by: .msix)
             case .msi: unbind(message: number, by: .msi)
             case .error: device.wiring.bindError(to: nil)
-            case .request: continue
+            case .request: device.wiring.bindRequest(to: nil)
             }
         }
     }

@@ -16,14 +16,19 @@ final class Session<Model: DeviceModel> {
     let observe: @Sendable (ServerEvent) -> Void
     /// What was agreed with VERSION; nil before it.
     var agreement: VersionAgreement? {
-        didSet { hasAgreement = agreement != nil }
+        didSet {
+            hasAgreement = agreement != nil
+            if agreement?.profile.canBeAskedForDevice == false { context.irqCounts.request = 0 }
+        }
     }
     /// Whether there is one, for every message: a look at the whole agreement copies it.
     private(set) var hasAgreement = false
     /// Why the connection must end, once it must.
     private(set) var endReason: DisconnectReason?
-    private let context: RequestContext
+    private var context: RequestContext
     private var knownRefusals: UInt64
+    /// Interrupts of each index, as far as this client is to know of them.
+    var irqCounts: IRQCounts { context.irqCounts }
 
     init(
         device: ServedDevice<Model>, limits: ClientLimits,

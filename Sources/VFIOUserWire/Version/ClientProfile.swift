@@ -55,6 +55,8 @@ public struct ClientProfile: Hashable, Sendable {
     public let replyMustNotExceedRequest: Bool
     /// Whether REGION_WRITE_MULTI may be agreed upon if the client offers it.
     public let mayWriteMultiple: Bool
+    /// Whether the client can be asked for its device (the index REQ).
+    public let canBeAskedForDevice: Bool
 }
 
 extension ClientProfile {
@@ -64,7 +66,8 @@ extension ClientProfile {
     /// a VERSION reply that is longer than its request (214 bytes in 11.1). DMA messages are
     /// misread before 11.1, and every version says 0.0; a DMA_READ above 128 KiB can stall when
     /// the client's socket buffer is full. It offers to write several values with one message, and
-    /// then loses track of which messages it has queued.
+    /// then loses track of which messages it has queued. Unplugging a device with MSI-X makes it
+    /// abort (11.1), so it is never asked to.
     public static let qemu = ClientProfile(
         name: "qemu",
         replyMinor: .always(0),
@@ -75,6 +78,7 @@ extension ClientProfile {
         maxDMAReadSize: 128 << 10,
         replyMustNotExceedRequest: true,
         mayWriteMultiple: false,
+        canBeAskedForDevice: false,
     )
 
     /// Cloud Hypervisor and other users of the rust crate.
@@ -91,6 +95,7 @@ extension ClientProfile {
         maxDMAReadSize: 0,
         replyMustNotExceedRequest: false,
         mayWriteMultiple: false,
+        canBeAskedForDevice: true,
     )
 
     /// SPDK's client.
@@ -106,6 +111,7 @@ extension ClientProfile {
         maxDMAReadSize: 0,
         replyMustNotExceedRequest: false,
         mayWriteMultiple: false,
+        canBeAskedForDevice: true,
     )
 
     /// Clients built with libvfio-user.
@@ -121,6 +127,7 @@ extension ClientProfile {
         maxDMAReadSize: WireLimits.defaultDataTransferSize,
         replyMustNotExceedRequest: false,
         mayWriteMultiple: true,
+        canBeAskedForDevice: true,
     )
 
     /// Everybody else: what the specification says, nothing more.
@@ -134,6 +141,7 @@ extension ClientProfile {
         maxDMAReadSize: WireLimits.defaultDataTransferSize,
         replyMustNotExceedRequest: false,
         mayWriteMultiple: true,
+        canBeAskedForDevice: true,
     )
 
     /// All rows.
