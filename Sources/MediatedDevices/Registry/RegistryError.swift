@@ -17,6 +17,8 @@ public enum RegistryError: Error, Sendable {
     case exhausted(type: String, parent: String, limiting: TypeAvailability.Resource)
     /// There is no such attribute, or it cannot have that value.
     case attribute(name: String, reason: String)
+    /// A script of the administrator's refused it.
+    case script(path: String, status: Int32, words: String)
     /// A file could not be read or written.
     case host(HostError)
     /// The server did not take the device.
@@ -32,6 +34,7 @@ public enum RegistryError: Error, Sendable {
         case .ambiguous: "SLICE-AMBIGUOUS"
         case .exhausted: "SLICE-EXHAUSTED"
         case .attribute: "SLICE-ATTRIBUTE"
+        case .script: "SLICE-CALLOUT"
         case .host(let error): error.code.description
         case .placement(let error): error.code
         }
@@ -51,6 +54,8 @@ public enum RegistryError: Error, Sendable {
         case .exhausted(let type, let parent, let limiting):
             "\(parent) has no room for another \(type): its \(limiting.rawValue) are used up"
         case .attribute(let name, let reason): "attribute \(name): \(reason)"
+        case .script(let path, let status, let words):
+            "\(path) refused it with status \(status)" + (words.isEmpty ? "" : ": \(words)")
         case .host(let error): "\(error)"
         case .placement(let error): "\(error)"
         }

@@ -8,9 +8,14 @@ extension SliceRegistry {
         public let error: RegistryError?
     }
 
+    /// How a slice that starts by itself is started: by the registry alone, or with what its owner
+    /// does around that.
+    public typealias Starter =
+        @Sendable (DefinitionKey, InstanceDefinition) async throws(RegistryError) -> Void
+
     /// Starts every slice that is defined to start by itself and is not active: by `start_order`,
     /// then by parent and UUID. Those that cannot be wait to be tried again.
-    public func startAutomatically() async -> [AutomaticStart] {
+    public func startAutomatically(by starter: Starter? = nil) async -> [AutomaticStart] {
         let keys = definitions.filter { $0.value.start == .auto }.map {
             (order: $0.value.startOrder, key: $0.key)
         }
@@ -18,7 +23,9 @@ extension SliceRegistry {
             ($0.order, $0.key.parent, $0.key.id) < ($1.order, $1.key.parent, $1.key.id)
         }
         var starts: [AutomaticStart] = []
-        for (_, key) in inOrder where active[key.id] == nil { starts.append(await attempt(key)) }
+        for (_, key) in inOrder where active[key.id] == nil {
+            starts.append(await attempt(key, by: starter))
+        }
         return starts
     }
 
@@ -26,7 +33,7 @@ extension SliceRegistry {
     /// undefined meanwhile waits no longer.
     ///
     /// Returns what is worth a word: starts, and failures for another reason than the last.
-    public func retryAutomatically() async -> [AutomaticStart] {
+    public func retryAutomatically(by starter: Starter? = nil) async -> [AutomaticStart] {
         var news: [AutomaticStart] = []
         let keys = waiting.keys.sorted {
             (definitions[$0]?.startOrder ?? 0, $0.parent, $0.id)
@@ -37,7 +44,7 @@ extension SliceRegistry {
                 waiting[key] = nil
                 continue
             }
-            let start = await attempt(key)
+            let start = await attempt(key, by: starter)
             if start.error?.code != last.code { news.append(start) }
         }
         return news
@@ -48,9 +55,18 @@ extension SliceRegistry {
         for key in waiting.keys where key.id == id { waiting[key] = nil }
     }
 
-    private func attempt(_ key: DefinitionKey) async -> AutomaticStart {
+    private func attempt(
+        _ key: DefinitionKey, by starter: Starter?
+    ) async -> AutomaticStart {
+        guard let definition = definitions[key] else {
+            return AutomaticStart(key: key, error: .life(key.id, .gone))
+        }
         do throws(RegistryError) {
-            try await start(key.id, of: key.parent)
+            if let starter {
+                try await starter(key, definition)
+            } else {
+                try await start(key.id, of: key.parent)
+            }
             return AutomaticStart(key: key, error: nil)
         } catch {
             if definitions[key]?.start == .auto, active[key.id] == nil { waiting[key] = error }

@@ -103,6 +103,9 @@ struct ListCommand: ParsableCommand {
                 && (slice.parent ?? entry.parent) == entry.parent
         }
         if json { return try Output.json(slices) }
+        if dumpjson, slice.uuid != nil, slices.count == 1 {
+            return try Output.json(MdevctlForm.slice(slices[0], defined: defined))
+        }
         if dumpjson { return try Output.json(MdevctlForm.slices(slices, defined: defined)) }
         for entry in slices {
             var words = [entry.uuid, entry.parent, entry.type]
@@ -127,7 +130,8 @@ struct DefineCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "define", abstract: "Keep the definition of a slice.",
         discussion: """
-            Without --uuid a new one is made and written. --jsonfile takes a definition of mdevctl.
+            Without --uuid a new one is made and written. --jsonfile takes a definition of \
+            mdevctl. With --uuid alone, an active slice is kept as it is.
             """)
 
     @OptionGroup var slice: SliceOptions
@@ -142,10 +146,15 @@ struct DefineCommand: ParsableCommand {
     var jsonfile: String?
 
     func validate() throws {
-        guard slice.parent != nil, (type == nil) != (jsonfile == nil), !auto || jsonfile == nil
+        let isActive = type == nil && jsonfile == nil
+        guard isActive ? slice.uuid != nil : slice.parent != nil,
+            type == nil || jsonfile == nil, !auto || jsonfile == nil
         else {
             throw ValidationError(
-                "--parent, and --type or --jsonfile, say what is defined; --auto goes with --type.")
+                """
+                --parent, and --type or --jsonfile, say what is defined, or --uuid alone which \
+                active slice; --auto does not go with --jsonfile.
+                """)
         }
     }
 
@@ -261,15 +270,24 @@ struct StartCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "Its type, where it is not defined.")
     var type: String?
 
+    @Option(help: "In place of it, a file with its type and attributes.")
+    var jsonfile: String?
+
     func validate() throws {
-        guard type == nil || slice.parent != nil, slice.uuid != nil || type != nil else {
-            throw ValidationError("--uuid, or --parent and --type, say what is started.")
+        let isTransient = type != nil || jsonfile != nil
+        guard type == nil || jsonfile == nil, !isTransient || slice.parent != nil,
+            slice.uuid != nil || isTransient
+        else {
+            throw ValidationError(
+                "--uuid, or --parent and --type or --jsonfile, say what is started.")
         }
     }
 
     func run() throws {
         var request = SliceRequest(action: .start, uuid: slice.uuidOrNew, parent: slice.parent)
-        request.type = type
+        let definition = try jsonfile.map { try MdevctlForm.definition(path: $0) }
+        request.type = definition?.type ?? type
+        request.attributes = definition?.attributes
         let document = try slice.ask(request)
         if slice.uuid == nil { Output.line(document.uuid ?? "") }
     }
@@ -326,12 +344,14 @@ enum MdevctlForm {
 
     static func slices(_ slices: [SlicesDocument.Slice], defined: Bool) -> some Encodable {
         grouped(slices, by: \.parent) { slice in
-            [
-                slice.uuid: InstanceDefinition(
-                    type: slice.type, start: slice.start ?? .manual,
-                    attributes: defined ? slice.defined ?? [] : slice.attributes)
-            ]
+            [slice.uuid: Self.slice(slice, defined: defined)]
         }
+    }
+
+    static func slice(_ slice: SlicesDocument.Slice, defined: Bool) -> InstanceDefinition {
+        InstanceDefinition(
+            type: slice.type, start: slice.start ?? .manual,
+            attributes: defined ? slice.defined ?? [] : slice.attributes)
     }
 
     /// The definition that the file at `path` holds.

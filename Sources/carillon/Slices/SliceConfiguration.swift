@@ -50,9 +50,13 @@ struct SliceConfiguration: Codable, Sendable {
     let stateDirectory: String
     /// Where sockets are: UUID.sock for each slice, and control.
     let runtimeDirectory: String
+    /// Scripts that are asked and told: in its folders callouts and notifiers.
+    let scriptsDirectory: String?
     let parents: [Parent]
 
-    private static let keys: Set<String> = ["stateDirectory", "runtimeDirectory", "parents"]
+    private static let keys: Set<String> = [
+        "stateDirectory", "runtimeDirectory", "scriptsDirectory", "parents",
+    ]
 
     /// Reads the file at `path`. Whatever it says that means nothing is refused.
     init(path: String) throws {

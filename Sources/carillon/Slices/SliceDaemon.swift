@@ -40,17 +40,25 @@ struct SliceDaemon: Service {
             onError: { [reporter] in reporter.observe(.hostError(device: $0, error: $1)) })
         let registry = SliceRegistry(
             parents: parents, definitions: definitions, keeper: files, catalog: catalog)
-        for start in await registry.startAutomatically() { report(start) }
+        let slices = SliceDesk(
+            registry: registry, catalog: catalog, server: server,
+            callOuts: CallOuts(directory: configuration.scriptsDirectory) { [reporter] in
+                reporter.logger.warning("\($0)")
+            })
+        let starter: SliceRegistry.Starter = { (key, definition) throws(RegistryError) in
+            try await slices.start(key, definition)
+        }
+        for start in await registry.startAutomatically(by: starter) { report(start) }
         let retries = Task {
             while !Task.isCancelled {
                 try await Task.sleep(for: Self.retryInterval)
-                for start in await registry.retryAutomatically() { report(start) }
+                for start in await registry.retryAutomatically(by: starter) { report(start) }
             }
         }
         defer { retries.cancel() }
         let desk = ControlDesk(
             server: server, parents: parents.map(\.pool), placements: { catalog.placements },
-            slices: SliceDesk(registry: registry, catalog: catalog, server: server))
+            slices: slices)
         let controlPath = "\(configuration.runtimeDirectory)/control"
         let supervisor = Supervisor { ProcessInfo.processInfo.environment[$0] }
         let control = try ControlServer(

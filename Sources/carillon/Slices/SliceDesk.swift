@@ -6,6 +6,16 @@ struct SliceDesk: Sendable {
     let registry: SliceRegistry
     let catalog: SliceCatalog
     let server: VFIOUserServer
+    let callOuts: CallOuts
+
+    /// Starts a slice that is defined, as its verb does.
+    func start(_ key: DefinitionKey, _ definition: InstanceDefinition) async throws(RegistryError) {
+        let change = CallOuts.Change(
+            action: .start, id: key.id, parent: key.parent, definition: definition)
+        try await callOuts.around(change) { () async throws(RegistryError) in
+            try await registry.start(key.id, of: key.parent)
+        }
+    }
 
     func answer(_ request: SliceRequest) async -> ControlReply {
         do throws(RegistryError) {
@@ -22,24 +32,11 @@ struct SliceDesk: Sendable {
             document.types = try await registry.types(of: request.parent)
                 .map { SlicesDocument.Offered($0) }
         case .list: document.slices = await slices()
-        case .define:
-            let id = try id(request.uuid)
-            try await registry.define(id, of: request.parent ?? "", as: definition(of: request))
-            document.uuid = id.description
-        case .undefine:
-            try await registry.undefine(
-                try id(request.uuid), of: request.parent,
-                withContents: request.removeStorage == true)
+        case .define: document.uuid = try await define(request)
+        case .undefine: try await undefine(request)
         case .modify: try await modify(request)
-        case .start:
-            let id = try id(request.uuid)
-            try await registry.start(
-                id, of: request.parent, type: request.type, attributes: request.attributes ?? [])
-            document.uuid = id.description
-        case .stop:
-            let manner: VFIOUserServer.WithdrawalManner =
-                request.force == true ? .now : request.drain == true ? .whenIdle : .unlessBusy
-            document.isGone = try await registry.stop(try id(request.uuid), manner)
+        case .start: document.uuid = try await start(request)
+        case .stop: document.isGone = try await stop(request)
         }
         return document
     }
@@ -50,25 +47,115 @@ struct SliceDesk: Sendable {
             attributes: request.attributes ?? [])
     }
 
+    /// Keeps what the request says, or without a type what an active slice is.
+    private func define(_ request: SliceRequest) async throws(RegistryError) -> String {
+        let id = try id(request.uuid)
+        var definition = definition(of: request)
+        var parent = request.parent
+        if request.type == nil {
+            let active = try await known(id, request.parent) { $0.state != .defined }
+            parent = active.key.parent
+            definition.type = active.type
+            definition.attributes = active.attributes
+        }
+        let change = CallOuts.Change(
+            action: .define, id: id, parent: parent ?? "", definition: definition)
+        try await callOuts.around(change) { () async throws(RegistryError) in
+            try await registry.define(id, of: change.parent, as: change.definition)
+        }
+        return id.description
+    }
+
+    private func undefine(_ request: SliceRequest) async throws(RegistryError) {
+        let id = try id(request.uuid)
+        let defined = await registry.slices.filter {
+            $0.key.id == id && $0.definition != nil
+                && (request.parent ?? $0.key.parent) == $0.key.parent
+        }
+        guard !defined.isEmpty else { throw .life(id, .gone) }
+        for slice in defined {
+            guard let change = CallOuts.Change(.undefine, slice) else { continue }
+            try await callOuts.around(change) { () async throws(RegistryError) in
+                try await registry.undefine(
+                    id, of: change.parent, withContents: request.removeStorage == true)
+            }
+        }
+    }
+
+    private func start(_ request: SliceRequest) async throws(RegistryError) -> String {
+        let id = try id(request.uuid)
+        var change = CallOuts.Change(
+            action: .start, id: id, parent: request.parent ?? "",
+            definition: definition(of: request))
+        if request.type == nil {
+            let slice = try await known(id, request.parent) { $0.definition != nil }
+            if let kept = CallOuts.Change(.start, slice) { change = kept }
+        }
+        try await callOuts.around(change) { () async throws(RegistryError) in
+            try await registry.start(
+                id, of: request.parent, type: request.type, attributes: request.attributes ?? [])
+        }
+        return id.description
+    }
+
+    private func stop(_ request: SliceRequest) async throws(RegistryError) -> Bool {
+        let id = try id(request.uuid)
+        let manner: VFIOUserServer.WithdrawalManner =
+            request.force == true ? .now : request.drain == true ? .whenIdle : .unlessBusy
+        guard let slice = await registry.slices.first(where: { $0.key.id == id }) else {
+            throw .life(id, .gone)
+        }
+        let change = CallOuts.Change(
+            action: .stop, id: id, parent: slice.key.parent,
+            definition: InstanceDefinition(
+                type: slice.type, start: slice.definition?.start ?? .manual,
+                attributes: slice.attributes))
+        return try await callOuts.around(change) { () async throws(RegistryError) in
+            try await registry.stop(id, manner)
+        }
+    }
+
+    /// The one slice `id` that is as asked for.
+    private func known(
+        _ id: InstanceID, _ parent: String?, _ isWanted: (SliceRegistry.Slice) -> Bool
+    ) async throws(RegistryError) -> SliceRegistry.Slice {
+        let found = await registry.slices.filter {
+            $0.key.id == id && (parent ?? $0.key.parent) == $0.key.parent && isWanted($0)
+        }
+        guard found.count < 2 else {
+            throw .ambiguous(id, parents: found.map(\.key.parent))
+        }
+        guard let slice = found.first else { throw .life(id, .gone) }
+        return slice
+    }
+
     private func modify(_ request: SliceRequest) async throws(RegistryError) {
         let id = try id(request.uuid)
-        let change = request.change
-        if request.isLive == true {
-            guard let change else { return }
-            return try await registry.modifyActive(id) { change.apply(to: &$0) }
+        let isLive = request.isLive == true
+        let slice = try await known(id, request.parent) {
+            isLive ? $0.state != .defined : $0.definition != nil
         }
-        if let change { try check(change, await registry.slices.first { $0.key.id == id }) }
-        try await registry.modify(id, of: request.parent) { definition in
-            if let type = request.type { definition.type = type }
-            if let start = request.start { definition.start = start }
-            change?.apply(to: &definition.attributes)
+        if let change = request.change {
+            try check(change, isLive ? slice.attributes : slice.definition?.attributes ?? [])
+        }
+        var definition = slice.definition ?? InstanceDefinition(type: slice.type)
+        if isLive { definition.attributes = slice.attributes }
+        request.apply(to: &definition)
+        let change = CallOuts.Change(
+            action: .modify, id: id, parent: slice.key.parent, definition: definition)
+        try await callOuts.around(change, isLive: isLive) { () async throws(RegistryError) in
+            if isLive {
+                try await registry.modifyActive(id) { request.change?.apply(to: &$0) }
+            } else {
+                try await registry.modify(id, of: change.parent) { request.apply(to: &$0) }
+            }
         }
     }
 
     private func check(
-        _ change: SliceRequest.AttributeChange, _ slice: SliceRegistry.Slice?
+        _ change: SliceRequest.AttributeChange, _ attributes: [InstanceDefinition.Attribute]
     ) throws(RegistryError) {
-        let count = slice?.definition?.attributes.count ?? 0
+        let count = attributes.count
         let places = change.added == nil ? count : count + 1
         guard places > 0, (0..<places).contains(change.index ?? places - 1) else {
             throw .attribute(
@@ -100,6 +187,24 @@ struct SliceDesk: Sendable {
             throw .attribute(name: "uuid", reason: "\"\(text ?? "")\" is no UUID")
         }
         return id
+    }
+}
+
+extension CallOuts.Change {
+    /// A change of a slice as it is kept; nil if it is not.
+    fileprivate init?(_ action: CallOuts.Action, _ slice: SliceRegistry.Slice) {
+        guard let definition = slice.definition else { return nil }
+        self.init(
+            action: action, id: slice.key.id, parent: slice.key.parent, definition: definition)
+    }
+}
+
+extension SliceRequest {
+    /// Changes `definition` as is asked for.
+    fileprivate func apply(to definition: inout InstanceDefinition) {
+        if let type { definition.type = type }
+        if let start { definition.start = start }
+        change?.apply(to: &definition.attributes)
     }
 }
 
