@@ -29,7 +29,7 @@ UNITDIR = $(PREFIX)/lib/systemd/system
 SYSCONFDIR ?= /etc
 PLACES = -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
 
-install: release ## Install the program, completions and units; DESTDIR= and PREFIX= say where
+install: release ## Install the program, manual, completions and units; DESTDIR= and PREFIX= say where
 	install -D -m 755 .build/release/carillon '$(DESTDIR)$(BINDIR)/carillon'
 	install -D -m 644 Packaging/carillon.json '$(DESTDIR)$(DATADIR)/doc/carillon/carillon.json'
 	install -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DATADIR)/bash-completion/completions' \
@@ -38,6 +38,7 @@ install: release ## Install the program, completions and units; DESTDIR= and PRE
 		sed $(PLACES) Packaging/systemd/carillon.$$unit >'$(DESTDIR)$(UNITDIR)'/carillon.$$unit || exit 1; done
 	install -D -m 644 Packaging/systemd/carillon.sysusers '$(DESTDIR)$(PREFIX)/lib/sysusers.d/carillon.conf'
 	install -D -m 644 Packaging/systemd/carillon.tmpfiles '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/carillon.conf'
+	Tools/manual.sh '$(DESTDIR)$(DATADIR)/man/man1'
 	.build/release/carillon --generate-completion-script bash \
 		>'$(DESTDIR)$(DATADIR)/bash-completion/completions/carillon'
 	.build/release/carillon --generate-completion-script zsh \

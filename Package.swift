@@ -158,7 +158,7 @@ let package = Package(
             name: "ProgramTests",
             dependencies: [
                 "carillon", "ProgramSupport", "LinuxKernel", "PlatformTypes", "Registers",
-                "TestTraits", "VFIOUserClient",
+                "TestTraits", "VFIOInterface", "VFIOUserClient",
             ]),
         .testTarget(
             name: "VFIOUserServerTests",

@@ -12,6 +12,9 @@ public enum InstanceState: String, Hashable, Sendable, CaseIterable, Codable {
     case draining
     /// It is gone.
     case removed
+
+    /// Whether it holds its share of the parent.
+    public var isActive: Bool { self != .defined && self != .removed }
 }
 
 /// What can be asked of an instance, or happen to it.

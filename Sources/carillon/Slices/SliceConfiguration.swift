@@ -52,10 +52,12 @@ struct SliceConfiguration: Codable, Sendable {
     let runtimeDirectory: String
     /// Scripts that are asked and told: in its folders callouts and notifiers.
     let scriptsDirectory: String?
+    /// How long clients have to go when the daemon is told to end, 0 to 3600; 5 if not said.
+    let drainSeconds: Int?
     let parents: [Parent]
 
     private static let keys: Set<String> = [
-        "stateDirectory", "runtimeDirectory", "scriptsDirectory", "parents",
+        "stateDirectory", "runtimeDirectory", "scriptsDirectory", "drainSeconds", "parents",
     ]
 
     /// Reads the file at `path`. Whatever it says that means nothing is refused.
@@ -73,6 +75,9 @@ struct SliceConfiguration: Codable, Sendable {
 
     /// The parents, with their vectors.
     func mediatedParents() throws -> [MediatedParent] {
+        guard (0...3600).contains(drainSeconds ?? 0) else {
+            throw CommandFailure("drainSeconds is 0 to 3600")
+        }
         guard Set(parents.map(\.name)).count == parents.count else {
             throw CommandFailure("two parents have one name")
         }

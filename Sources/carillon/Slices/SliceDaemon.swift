@@ -70,8 +70,36 @@ struct SliceDaemon: Service {
         try supervisor.tell(.ready)
         try await live(server, supervisor)
         try supervisor.tell(.stopping)
+        retries.cancel()
+        await drain(registry)
         await metrics?.stop()
     }
+
+    /// Asks whoever uses a slice to go, and waits for them as long as the configuration says.
+    private func drain(_ registry: SliceRegistry) async {
+        var left = 0
+        for slice in await registry.slices where slice.state.isActive {
+            let isGone = try? await registry.stop(slice.key.id, .whenIdle)
+            if isGone == false { left += 1 }
+        }
+        guard left > 0 else { return }
+        let limit = Duration.seconds(configuration.drainSeconds ?? Self.drainSeconds)
+        reporter.logger.notice(
+            "waiting for clients", metadata: ["slices": "\(left)", "at most": "\(limit)"])
+        let clock = ContinuousClock()
+        let deadline = clock.now.advanced(by: limit)
+        while await registry.slices.contains(where: { $0.state.isActive }) {
+            guard clock.now < deadline, !Task.isCancelled else {
+                return reporter.logger.warning("clients are not waited for any longer")
+            }
+            try? await clock.sleep(until: min(clock.now.advanced(by: Self.glance), deadline))
+        }
+    }
+
+    /// How long clients have to go when the daemon ends, unless the configuration says.
+    private static let drainSeconds = 5
+    /// How often is looked whether they have gone.
+    private static let glance = Duration.milliseconds(20)
 
     /// How long a slice that could not start by itself waits to be tried again.
     private static let retryInterval = Duration.seconds(1)

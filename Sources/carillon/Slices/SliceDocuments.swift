@@ -77,7 +77,7 @@ struct SlicesDocument: Codable, Sendable {
         /// The process that uses it.
         let process: Int32?
 
-        var isActive: Bool { state != .defined && state != .removed }
+        var isActive: Bool { state.isActive }
     }
 
     var schema = 1

@@ -38,7 +38,7 @@ struct SpecificationPageTests {
         arguments: [
             ("msix", "MSIX", 43), ("msi", "MSI", 32), ("intx", "INTX", 20), ("ims", "IMS", 23),
             ("vectors", "VEC", 15), ("domains", "DOM", 20), ("backings", "BACK", 9),
-            ("rate-limits", "RATE", 5), ("slices", "SLICE", 14), ("virtio-blk", "BLK", 13),
+            ("rate-limits", "RATE", 5), ("slices", "SLICE", 15), ("virtio-blk", "BLK", 13),
             ("virtio-console", "CON", 6),
             ("trace", "TRACE", 4),
         ])
