@@ -2,8 +2,9 @@ import LinuxKernel
 import PlatformTypes
 import Registers
 
-/// A guest's driver for a virtio entropy device (virtio 1.2 §3.1, §5.4), with the fallbacks of a
-/// real one: a vector each, shared vectors, one for all, and the pin.
+/// A guest's driver for the first queue of a virtio device (virtio 1.2 §3.1), with the fallbacks of
+/// a real one: a vector each, shared vectors, one for all, and the pin. It talks to an entropy
+/// device, and by an extension to a block device.
 public final class VirtioGuestDriver {
     /// How the driver hears of used buffers.
     public enum Policy: String, Sendable, CaseIterable {
@@ -45,10 +46,11 @@ public final class VirtioGuestDriver {
     /// The function.
     public let function: GuestFunction
 
-    private let ram: GuestRAM
+    let ram: GuestRAM
     private let structures: VirtioStructures
     private let events: GuestEvents
-    private let queueSize: UInt16 = 8
+    let queueSize: UInt16
+    private let features: UInt32
     private var nextAvailable: UInt16 = 0
     private var nextUsed: UInt16 = 0
 
@@ -62,11 +64,19 @@ public final class VirtioGuestDriver {
     ///
     /// - Parameters:
     ///   - ram: at least 64 KiB of memory that the client has mapped for the device.
+    ///   - queueSize: descriptors, a power of two up to 256.
+    ///   - features: of the device's type, those among the first 32 that the driver asks for.
     ///   - patienceMilliseconds: how long to wait for an interrupt.
     public init(
-        _ client: VFIOUserClient, ram: GuestRAM, patienceMilliseconds: Int = 5000
+        _ client: VFIOUserClient, ram: GuestRAM, queueSize: UInt16 = 8, features: UInt32 = 0,
+        patienceMilliseconds: Int = 5000
     ) throws(ClientError) {
+        precondition(
+            queueSize.nonzeroBitCount == 1 && queueSize <= 256,
+            "a queue's size is a power of two up to 256")
         self.ram = ram
+        self.queueSize = queueSize
+        self.features = features
         function = try GuestFunction(client)
         structures = try VirtioStructures(function)
         events = try GuestEvents(patienceMilliseconds: patienceMilliseconds)
@@ -84,17 +94,31 @@ public final class VirtioGuestDriver {
     /// Offers a buffer of `count` bytes to the device, without waiting.
     public func offer(_ count: Int) throws(ClientError) {
         let slot = Int(nextAvailable % queueSize)
+        describe(slot, Self.buffers + slot * 4096, count, isWritable: true, next: nil)
+        makeAvailable(slot)
+        try notify()
+    }
+
+    /// Describes a buffer of the memory in descriptor `index`.
+    func describe(_ index: Int, _ offset: Int, _ count: Int, isWritable: Bool, next: Int?) {
         var descriptor: [UInt8] = []
-        descriptor.appendLittleEndian(ram.base.rawValue + UInt64(Self.buffers + slot * 4096))
+        descriptor.appendLittleEndian(ram.base.rawValue + UInt64(offset))
         descriptor.appendLittleEndian(UInt32(count))
-        descriptor.appendLittleEndian(UInt16(2))
-        descriptor.appendLittleEndian(UInt16(0))
-        ram.write(descriptor, at: Self.descriptors + 16 * slot)
-        var index: [UInt8] = []
-        index.appendLittleEndian(UInt16(slot))
-        ram.write(index, at: Self.available + 4 + 2 * slot)
+        descriptor.appendLittleEndian(UInt16((isWritable ? 2 : 0) | (next == nil ? 0 : 1)))
+        descriptor.appendLittleEndian(UInt16(next ?? 0))
+        ram.write(descriptor, at: Self.descriptors + 16 * index)
+    }
+
+    /// Makes the chain available that begins with descriptor `head`.
+    func makeAvailable(_ head: Int) {
+        let slot = Int(nextAvailable % queueSize)
+        ram.storeReleasing16(UInt16(head), at: Self.available + 4 + 2 * slot)
         nextAvailable &+= 1
         ram.storeReleasing16(nextAvailable, at: Self.available + 2)
+    }
+
+    /// Tells the device of what was made available.
+    public func notify() throws(ClientError) {
         let place = structures.notifications
         try function.write(0, bar: place.bar, at: place.offset, .word)
     }
@@ -117,13 +141,20 @@ public final class VirtioGuestDriver {
 
     /// Takes the bytes of the oldest buffer that the device has used, or nil if it used none.
     public func take() -> [UInt8]? {
+        guard let (slot, count) = takeUsed() else { return nil }
+        return ram.read(count, at: Self.buffers + slot * 4096)
+    }
+
+    /// Takes the oldest chain that the device has used: its first descriptor, and what the device
+    /// wrote.
+    func takeUsed() -> (head: Int, written: Int)? {
         guard ram.loadAcquiring16(at: Self.used + 2) != nextUsed else { return nil }
         let element = ram.read(8, at: Self.used + 4 + 8 * Int(nextUsed % queueSize))
         nextUsed &+= 1
-        guard let slot: UInt32 = element.littleEndian(at: 0),
-            let count: UInt32 = element.littleEndian(at: 4)
+        guard let head: UInt32 = element.littleEndian(at: 0),
+            let written: UInt32 = element.littleEndian(at: 4)
         else { return nil }
-        return ram.read(Int(count), at: Self.buffers + Int(slot) * 4096)
+        return (Int(head), Int(written))
     }
 
     /// One whole request: offer, interrupt, bytes.
@@ -155,6 +186,8 @@ public final class VirtioGuestDriver {
         try setStatus(1 | 2)
         try setCommon(1, at: 0, .dword)
         guard try common(4, .dword) & 1 != 0 else { throw .device("VERSION_1 is not offered") }
+        try setCommon(0, at: 8, .dword)
+        try setCommon(UInt64(features), at: 12, .dword)
         try setCommon(1, at: 8, .dword)
         try setCommon(1, at: 12, .dword)
         try setStatus(1 | 2 | 8)
