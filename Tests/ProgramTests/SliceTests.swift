@@ -259,7 +259,7 @@ import VFIOUserClient
     }
 
     @Test(arguments: [
-        ("", "config"), ("[]", "the configuration is an object"),
+        ("", "it is no JSON"), ("{", "it is no JSON"), ("[]", "the configuration is an object"),
         (#"{"parents":[]}"#, "stateDirectory is missing"),
         (#"{"stateDirectory":"x","colour":1}"#, "has no colour"),
     ])

@@ -3,6 +3,7 @@ import DeviceModels
 import Foundation
 import IRQDomains
 import LinuxKernel
+import PlatformTypes
 import VFIOUserClient
 import VFIOUserServer
 
@@ -21,6 +22,12 @@ final class Bench {
     /// Where the interrupts of the probe arrive.
     let event: EventFD
 
+    /// The driver of a disk, on a server of its own.
+    let disk: VirtioGuestDriver
+    /// The disk's file, of so many bytes.
+    let diskPath: String
+    static let diskBytes = 64 << 20
+
     private let servers: [VFIOUserServer]
 
     /// Starts everything; the probe's interrupts arrive at `event` from then on.
@@ -32,7 +39,7 @@ final class Bench {
             attributes: [.posixPermissions: 0o700])
         defer { try? FileManager.default.removeItem(at: folder) }
 
-        let devices = [PollingPolicy.off, .off, .adaptive(), .off]
+        let devices = [PollingPolicy.off, .off, .adaptive(), .off, .off]
         let paths = devices.indices.map { folder.appendingPathComponent("\($0).sock").path }
         servers = try devices.map { try Self.server($0) }
         let parent = VectorPool(name: "parent", capacity: 64)
@@ -44,6 +51,15 @@ final class Bench {
                 DevicePlacement(name: "rng-\(number)", socketPath: paths[number], parent: parent)
             ) { VirtioPCI(VirtioRNG(source: KernelEntropy())) }
         }
+        diskPath = folder.path + "-disk"
+        try Data(repeating: 0x5a, count: Self.diskBytes).write(to: URL(filePath: diskPath))
+        try await servers[4].serve(
+            DevicePlacement(name: "disk", socketPath: paths[4], parent: parent)
+        ) { [diskPath] () throws(HostError) in
+            VirtioPCI(VirtioBlock(storage: FileStorage(try BlockFile(path: diskPath))))
+        }
+        disk = try Self.driver(path: paths[4])
+
         // Without a limit, a reply costs the client no timer.
         probe = try VFIOUserClient(path: paths[0], timeoutMilliseconds: 0)
         blocking = try VFIOUserClient(path: paths[1], timeoutMilliseconds: 0)
@@ -64,6 +80,16 @@ final class Bench {
     func close() {
         floor_stop()
         for server in servers { server.stop() }
+        try? FileManager.default.removeItem(atPath: diskPath)
+    }
+
+    private static func driver(path: String) throws -> VirtioGuestDriver {
+        let client = try VFIOUserClient(path: path, timeoutMilliseconds: 0)
+        let ram = try GuestRAM(
+            base: IOVA(0x10_0000), size: VirtioGuestDriver.memoryBytes(slots: 64))
+        try client.map(ram)
+        return try VirtioGuestDriver(
+            client, ram: ram, queueSize: 256, features: VirtioGuestDriver.flushFeature)
     }
 
     /// Runs `body` where clients run.

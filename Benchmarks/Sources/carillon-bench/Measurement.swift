@@ -21,6 +21,8 @@ enum MeasurementName: String, CaseIterable {
     case domains
     case trace
     case backing
+    case block
+    case slices
 
     func make() -> any Measurement {
         switch self {
@@ -33,6 +35,8 @@ enum MeasurementName: String, CaseIterable {
         case .domains: DomainMeasurement()
         case .trace: TraceMeasurement()
         case .backing: BackingMeasurement()
+        case .block: BlockMeasurement()
+        case .slices: SliceMeasurement()
         }
     }
 }

@@ -122,7 +122,9 @@ struct SliceConfiguration: Codable, Sendable {
     }
 
     private static func words(of error: any Error) -> String {
-        guard let error = error as? DecodingError else { return error.localizedDescription }
+        guard let error = error as? DecodingError else {
+            return "it is no JSON: \(error.localizedDescription)"
+        }
         switch error {
         case .keyNotFound(let key, let context):
             return place(context.codingPath) + "\(key.stringValue) is missing"
