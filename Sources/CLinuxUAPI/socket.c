@@ -111,6 +111,14 @@ int uapi_pending_bytes(int fd) {
     return ioctl(fd, FIONREAD, &count) < 0 ? -errno : count;
 }
 
+void uapi_hang_up(int fd) {
+    char bytes[4096];
+    // Nothing can be added once both directions are shut. What is left unread at the end of a Unix
+    // socket is an error at the other end (unix(7): ECONNRESET), and not an end.
+    shutdown(fd, SHUT_RDWR);
+    while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0) {}
+}
+
 int uapi_shutdown(int fd) { return answer(shutdown(fd, SHUT_RDWR)); }
 
 /// Copies the descriptors out of `message` and answers their number.

@@ -17,6 +17,18 @@ extension KernelObjects {
             #expect(pair.second.pendingBytes == 0)
         }
 
+        /// With bytes unread, a close is an error for the peer; a hang-up is an end.
+        @Test(arguments: [true, false]) func aPeerSeesAnEndAndNoError(hangsUp: Bool) throws {
+            let ends = try UnixStream.pair()
+            let mine = ends.first
+            let theirs = ends.second
+            #expect(theirs.send([1, 2, 3], blocking: false) == .bytes(3))
+            if hangsUp { mine.hangUp() }
+            _ = consume mine
+            let answer = theirs.receive(into: buffer, blocking: false)
+            #expect(answer == (hangsUp ? .closed : .failed(ECONNRESET)), "\(answer)")
+        }
+
         @Test func theEndsOfAPairCanGoDifferentWays() throws {
             let pair = try UnixStream.pair()
             let first = pair.first

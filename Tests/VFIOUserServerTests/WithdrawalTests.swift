@@ -133,6 +133,21 @@ extension Serving {
             #expect(info == 0, "QEMU would abort")
         }
 
+        @Test(.rule("VU-55")) func whoIsLetGoSeesAnEndAndNoError() async throws {
+            let server = try TestServer()
+            for round in 0..<50 {
+                try await Self.serve(server, "a", Self.parent())
+                let first = try RawClient.greeted(path: server.path("a"))
+                let second = try RawClient(path: server.path("a"))
+                // Turned away with something said, and let go with more than it has read.
+                _ = second.trySend(second.command(.deviceReset))
+                #expect(try second.next() == nil)
+                for _ in 0..<round { _ = first.trySend(first.command(.deviceReset)) }
+                #expect(try await server.server.withdraw("a", .now))
+                while let reply = try first.next() { #expect(reply.header.isReply) }
+            }
+        }
+
         /// 200 cycles with a client, a timer that runs and interrupts that a function signals.
         @Test(.rule("VU-53"), arguments: [Backing.software, .msix, .intx])
         func twoHundredCyclesLeaveNothingBehind(backing: Backing) async throws {

@@ -54,6 +54,8 @@ int uapi_peer_credentials(int fd, struct uapi_credentials *credentials);
 int uapi_set_receive_timeout(int fd, int64_t milliseconds);
 int uapi_pending_bytes(int fd);
 int uapi_shutdown(int fd);
+/// Ends both directions and drops what has come and was not read, so that the peer sees an end.
+void uapi_hang_up(int fd);
 
 /// One recvmsg. `descriptors` has room for UAPI_RECEIVED_DESCRIPTORS_MAX; `count` says how many
 /// came, or is -1 when some were cut off, and then none is left open.

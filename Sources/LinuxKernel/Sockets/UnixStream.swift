@@ -157,6 +157,11 @@ extension UnixStream {
         _ = uapi_shutdown(descriptor.raw)
     }
 
+    /// Ends both directions for good: what has come and was not read is dropped, so that the peer
+    /// sees an end, and not the error (ECONNRESET) that it would see if this end closed with
+    /// something unread.
+    public borrowing func hangUp() { uapi_hang_up(descriptor.raw) }
+
     /// Bounds how long a blocking receive waits; it then answers `.wouldBlock`.
     ///
     /// - Parameter milliseconds: 0 for no bound.

@@ -47,6 +47,7 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
         spare = nil
         if let stream = try? listener.accept() {
             let process = (try? stream.peerCredentials)?.processID ?? 0
+            stream.hangUp()
             observe(.turnedAway(device: placement.name, process: process))
         }
         keepSpare()
@@ -64,6 +65,8 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
         }
         device.leaveLoop()
         loop.remove(self)
+        // Whoever knocked and was not let in sees an end, too.
+        while let stream = try? listener.accept() { stream.hangUp() }
     }
 
     /// Admits nobody any more, and asks whoever is connected to go; `done` is called when nobody
@@ -79,6 +82,7 @@ final class DeviceListener<Model: DeviceModel>: LoopSource {
         // A client that has gone already must not keep the next one out.
         if let connection { loop.giveTurn(to: connection) }
         guard connection == nil, onIdle == nil else {
+            stream.hangUp()
             observe(.turnedAway(device: placement.name, process: process))
             return
         }

@@ -53,7 +53,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
 
     /// Ends the connection from this side.
     func end(_ reason: DisconnectReason) {
-        stream.shutdown()
+        stream.hangUp()
         onEnd(reason)
     }
 
@@ -221,6 +221,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
     /// Replies to what came before the end are the client's due, as far as it takes them at once.
     private func finish(_ reason: DisconnectReason) -> Turn {
         _ = flush()
+        stream.hangUp()
         onEnd(reason)
         return .ended
     }

@@ -141,8 +141,9 @@ public final class RawClient {
             switch stream.receive(into: input, blocking: true) {
             case .bytes, .interrupted: continue
             case .wouldBlock: throw RawClientError.timedOut
-            case .closed, .failed: return nil
-            case .truncatedDescriptors: throw RawClientError.disconnected
+            case .closed: return nil
+            // Whoever is let go sees an end, whatever they have sent.
+            case .failed, .truncatedDescriptors: throw RawClientError.disconnected
             }
         }
     }
