@@ -34,6 +34,7 @@ cp "$LAB/busybox" "$ROOT/bin/busybox"
 ln -s busybox "$ROOT/bin/sh"
 cp "$GUEST/init" "$ROOT/init"
 cp "$SCENARIO" "$ROOT/scenario"
+cp "$GUEST/words.sh" "$ROOT/words"
 chmod 755 "$ROOT" "$ROOT/init" "$ROOT/bin/busybox"
 while [ $# -gt 1 ]; do
     cp -p "$1" "$ROOT/"

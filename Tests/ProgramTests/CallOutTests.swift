@@ -5,35 +5,24 @@ import TestTraits
 import Testing
 
 /// Scripts that are asked and told, as mdevctl has them.
-@Suite(.timeLimit(.minutes(5))) struct CallOutTests: ~Copyable {
-    private let folder: URL
+@Suite(.timeLimit(.minutes(5))) struct CallOutTests {
+    private let folder: SliceFolder
     private static let uuid = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
 
     init() throws {
-        folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("carillon-callouts-\(UUID().uuidString.prefix(8))")
-        for name in ["callouts", "notifiers"] {
-            try FileManager.default.createDirectory(
-                at: folder.appendingPathComponent("scripts/\(name)"),
-                withIntermediateDirectories: true)
-        }
-        let text = """
-            {"stateDirectory":"\(folder.path)/state","runtimeDirectory":"\(folder.path)/run",
-             "scriptsDirectory":"\(folder.path)/scripts",
-             "parents":[{"name":"p","vectors":4,"types":[
-               {"name":"rng","device":"virtio-rng","guarantee":1,"limit":2},
-               {"name":"other","device":"virtio-rng","limit":2}]}]}
-            """
-        try Data(text.utf8).write(to: folder.appendingPathComponent("config"))
+        folder = try SliceFolder(parents: "")
+        try folder.configure(
+            parents: """
+                {"name":"p","vectors":4,"types":[
+                  {"name":"rng","device":"virtio-rng","guarantee":1,"limit":2},
+                  {"name":"other","device":"virtio-rng","limit":2}]}
+                """, more: "\"scriptsDirectory\":\"\(folder.path)/scripts\",")
     }
-
-    deinit { try? FileManager.default.removeItem(at: folder) }
 
     /// A script that writes what it hears, and ends with `status` at the event `event`.
     private func script(
         _ name: String, forType type: String, failingAt event: String = "never", status: Int = 1
     ) throws {
-        let path = folder.appendingPathComponent("scripts/\(name)").path
         let text = """
             #!/bin/sh
             case "$1 $3 $5 $7 $9" in "-t -e -a -s -u") ;; *) exit 9 ;; esac
@@ -44,13 +33,14 @@ import Testing
             echo "no: $6" >&2
             exit \(status)
             """
-        try Data(text.utf8).write(to: URL(filePath: path))
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+        try folder.write(text, "scripts/\(name)")
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o755], ofItemAtPath: "\(folder.path)/scripts/\(name)")
     }
 
     /// What scripts have heard since the last look.
     private func heard() throws -> [String] {
-        let path = folder.appendingPathComponent("heard").path
+        let path = folder.path + "/heard"
         let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
         try? FileManager.default.removeItem(atPath: path)
         return text.split(separator: "\n").map {
@@ -58,34 +48,12 @@ import Testing
         }
     }
 
-    private func start() throws -> Process {
-        let errors = Pipe()
-        let process = try CarillonProgram.start(
-            ["serve", "--config", folder.appendingPathComponent("config").path],
-            output: Pipe(), errors: errors)
-        var log = ""
-        while !log.contains("verbs are answered") {
-            let data = errors.fileHandleForReading.availableData
-            if data.isEmpty { break }
-            log += String(decoding: data, as: UTF8.self)
-        }
-        return process
-    }
-
-    private func verb(_ words: String...) throws -> CarillonProgram.Outcome {
-        try CarillonProgram.run(
-            words, environment: ["CARILLON_CONTROL": folder.path + "/run/control"])
-    }
-
     @Test(.rule("SLICE-14")) func scriptsAreAskedBeforeAndToldAfter() throws {
         try script("callouts/a-other", forType: "other")
         try script("callouts/b-rng", forType: "rng")
         try script("notifiers/n", forType: "none")
-        let process = try start()
-        defer {
-            process.terminate()
-            process.waitUntilExit()
-        }
+        let daemon = try folder.start()
+        defer { daemon.end() }
         let steps: [(words: [String], action: String, live: Bool)] = [
             (["define", "-u", Self.uuid, "-p", "p", "-t", "rng"], "define", false),
             (["modify", "-u", Self.uuid, "--auto"], "modify", false),
@@ -98,8 +66,7 @@ import Testing
             (["undefine", "-u", Self.uuid], "undefine", false),
         ]
         for step in steps {
-            let outcome = try CarillonProgram.run(
-                step.words, environment: ["CARILLON_CONTROL": folder.path + "/run/control"])
+            let outcome = try folder.verb(step.words)
             #expect(outcome.status == 0, "\(outcome.errors)")
             let live = ["b-rng rng live \(step.action) none \(Self.uuid)"]
             #expect(
@@ -109,9 +76,9 @@ import Testing
                     "n rng notify \(step.action) success \(Self.uuid)",
                 ])
         }
-        #expect(try verb("start", "-u", Self.uuid).status == 1)
+        #expect(try folder.verb("start", "-u", Self.uuid).status == 1)
         #expect(try heard().isEmpty, "there is no such slice")
-        #expect(try verb("start", "-u", Self.uuid, "-p", "p", "-t", "none").status == 1)
+        #expect(try folder.verb("start", "-u", Self.uuid, "-p", "p", "-t", "none").status == 1)
         #expect(
             try heard() == ["n none notify start failure \(Self.uuid)"],
             "a type that no script knows")
@@ -120,15 +87,12 @@ import Testing
     @Test(.rule("SLICE-14")) func aScriptThatRefusesHasNothingDone() throws {
         try script("callouts/rng", forType: "rng", failingAt: "pre", status: 3)
         try script("notifiers/n", forType: "none")
-        let process = try start()
-        defer {
-            process.terminate()
-            process.waitUntilExit()
-        }
-        let refused = try verb("define", "-u", Self.uuid, "-p", "p", "-t", "rng")
+        let daemon = try folder.start()
+        defer { daemon.end() }
+        let refused = try folder.verb("define", "-u", Self.uuid, "-p", "p", "-t", "rng")
         #expect(refused.status == 1)
         #expect(refused.errors.contains("with status 3: no: define [SLICE-CALLOUT]"))
-        #expect(try verb("list", "-d").output.isEmpty)
+        #expect(try folder.verb("list", "-d").output.isEmpty)
         #expect(
             try heard() == [
                 "rng rng pre define none \(Self.uuid)",
@@ -136,41 +100,38 @@ import Testing
             ])
         // A complaint afterwards changes nothing.
         try script("callouts/rng", forType: "rng", failingAt: "post")
-        #expect(try verb("define", "-u", Self.uuid, "-p", "p", "-t", "rng").status == 0)
-        #expect(try verb("list", "-d").output.contains(Self.uuid))
+        #expect(try folder.verb("define", "-u", Self.uuid, "-p", "p", "-t", "rng").status == 0)
+        #expect(try folder.verb("list", "-d").output.contains(Self.uuid))
     }
 
     @Test(.rule("SLICE-14")) func slicesThatStartByThemselvesAreAskedForToo() throws {
-        var process = try start()
-        #expect(try verb("define", "-u", Self.uuid, "-p", "p", "-t", "rng", "--auto").status == 0)
-        process.terminate()
-        process.waitUntilExit()
+        var daemon = try folder.start()
+        #expect(
+            try folder.verb("define", "-u", Self.uuid, "-p", "p", "-t", "rng", "--auto").status == 0
+        )
+        daemon.end()
         try script("callouts/rng", forType: "rng")
-        process = try start()
+        daemon = try folder.start()
         #expect(
             try heard() == [
                 "rng rng pre start none \(Self.uuid)", "rng rng post start success \(Self.uuid)",
             ])
-        #expect(try verb("list").output.contains(Self.uuid))
-        process.terminate()
-        process.waitUntilExit()
+        #expect(try folder.verb("list").output.contains(Self.uuid))
+        daemon.end()
     }
 
     @Test(.rule("SLICE-8")) func anActiveSliceIsKeptAsItIs() throws {
-        let process = try start()
-        defer {
-            process.terminate()
-            process.waitUntilExit()
-        }
-        let file = folder.appendingPathComponent("definition").path
-        try Data(#"{"mdev_type":"rng","start":"auto","attrs":[{"trace":"7"}]}"#.utf8)
-            .write(to: URL(filePath: file))
-        let started = try verb("start", "-u", Self.uuid, "-p", "p", "--jsonfile", file)
+        let daemon = try folder.start()
+        defer { daemon.end() }
+        let file = folder.path + "/definition"
+        try folder.write(
+            #"{"mdev_type":"rng","start":"auto","attrs":[{"trace":"7"}]}"#, "definition")
+        let started = try folder.verb("start", "-u", Self.uuid, "-p", "p", "--jsonfile", file)
         #expect(started.status == 0, "\(started.errors)")
-        #expect(try verb("define", "-u", Self.uuid).status == 0)
-        let dumped = try verb("list", "-d", "-u", Self.uuid, "--dumpjson").output
+        #expect(try folder.verb("define", "-u", Self.uuid).status == 0)
+        let dumped = try folder.verb("list", "-d", "-u", Self.uuid, "--dumpjson").output
         #expect(dumped.contains(#""mdev_type":"rng""#) && dumped.contains(#"{"trace":"7"}"#))
-        #expect(try verb("define", "-u", Self.uuid).status == 1, "it is kept already")
-        #expect(try verb("define", "-u", String(Self.uuid.dropLast()) + "2").status == 1)
+        #expect(try folder.verb("define", "-u", Self.uuid).status == 1, "it is kept already")
+        #expect(try folder.verb("define", "-u", String(Self.uuid.dropLast()) + "2").status == 1)
     }
 }

@@ -5,83 +5,34 @@ import TestTraits
 import Testing
 
 /// Disks as slices: directories and images as parents, and what stays of them.
-@Suite(.timeLimit(.minutes(5))) struct DiskSliceTests: ~Copyable {
+@Suite(.timeLimit(.minutes(5))) struct DiskSliceTests {
     private struct Slice: Decodable {
         let uuid: String
         let state: String
         let attributes: [[String: String]]
     }
 
-    private let folder: URL
+    private let folder: SliceFolder
 
     init() throws {
-        folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("carillon-disks-\(UUID().uuidString.prefix(8))")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
-        for name in ["files"] {
-            try FileManager.default.createDirectory(
-                at: folder.appendingPathComponent(name), withIntermediateDirectories: false)
-        }
-        try configure(
-            """
-            {"name":"files0","vectors":8,"directory":"\(folder.path)/files","capacity":"4M",
-             "types":[
-              {"name":"d1","device":"virtio-blk","limit":2,"size":"1M"},
-              {"name":"d2","device":"virtio-blk","limit":3,"size":"2M","queues":2}]},
-             {"name":"image0","vectors":8,"image":"\(folder.path)/image","capacity":"4M","types":[
-              {"name":"d1","device":"virtio-blk","limit":2,"size":"1M"},
-              {"name":"d2","device":"virtio-blk","limit":2,"size":"2M"}]}
-            """)
-    }
-
-    deinit { try? FileManager.default.removeItem(at: folder) }
-
-    private func configure(_ parents: String) throws {
-        let text = """
-            {"stateDirectory":"\(folder.path)/state","runtimeDirectory":"\(folder.path)/run",
-             "parents":[\(parents)]}
-            """
-        try Data(text.utf8).write(to: folder.appendingPathComponent("config"))
-    }
-
-    private func start() throws -> (process: Process, errors: FileHandle) {
-        let errors = Pipe()
-        let process = try CarillonProgram.start(
-            [
-                "serve", "--config", folder.appendingPathComponent("config").path, "--log-level",
-                "debug",
-            ],
-            output: Pipe(), errors: errors)
-        let log = errors.fileHandleForReading
-        #expect(Self.wait(for: "verbs are answered", log))
-        return (process, log)
-    }
-
-    /// Reads the log until it says so; false if it ends before.
-    private static func wait(for text: String, _ log: FileHandle) -> Bool {
-        var heard = ""
-        while !heard.contains(text) {
-            let data = log.availableData
-            if data.isEmpty { return false }
-            heard += String(decoding: data, as: UTF8.self)
-        }
-        return true
-    }
-
-    private func end(_ process: Process) {
-        process.terminate()
-        process.waitUntilExit()
-    }
-
-    private func verb(_ words: String...) throws -> CarillonProgram.Outcome {
-        try CarillonProgram.run(
-            words, environment: ["CARILLON_CONTROL": folder.path + "/run/control"])
+        folder = try SliceFolder(
+            parents: """
+                {"name":"files0","vectors":8,"directory":"DIRECTORY/files","capacity":"4M",
+                 "types":[
+                  {"name":"d1","device":"virtio-blk","limit":2,"size":"1M"},
+                  {"name":"d2","device":"virtio-blk","limit":3,"size":"2M","queues":2}]},
+                 {"name":"image0","vectors":8,"image":"DIRECTORY/image","capacity":"4M","types":[
+                  {"name":"d1","device":"virtio-blk","limit":2,"size":"1M"},
+                  {"name":"d2","device":"virtio-blk","limit":2,"size":"2M"}]}
+                """)
+        try folder.write("", "files/.keep")
     }
 
     /// Active slices, or those that are defined.
     private func slices(defined: Bool = false) throws -> [Slice] {
         let list =
-            defined ? try verb("list", "--defined", "--json") : try verb("list", "--json")
+            defined
+            ? try folder.verb("list", "--defined", "--json") : try folder.verb("list", "--json")
         return try JSONDecoder().decode([Slice].self, from: Data(list.output.utf8))
     }
 
@@ -99,47 +50,49 @@ import Testing
     }
 
     @Test(.rule("SLICE-13")) func aFileOfADirectoryOutlivesItsSlice() throws {
-        let (process, _) = try start()
-        defer { end(process) }
+        let daemon = try folder.start()
+        defer { daemon.end() }
         let file = folder.path + "/files/\(Self.uuid(1)).img"
         #expect(
-            try verb("define", "-u", Self.uuid(1), "-p", "files0", "-t", "d1").status == 0)
+            try folder.verb("define", "-u", Self.uuid(1), "-p", "files0", "-t", "d1").status == 0)
         #expect(!FileManager.default.fileExists(atPath: file), "a definition takes no space")
-        #expect(try verb("start", "-u", Self.uuid(1)).status == 0)
+        #expect(try folder.verb("start", "-u", Self.uuid(1)).status == 0)
         let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int
         #expect(size == 1 << 20)
         #expect(
-            code(try verb("undefine", "-u", Self.uuid(1), "--remove-storage")) == "SLICE-ACTIVE")
-        #expect(try verb("stop", "-u", Self.uuid(1)).status == 0)
+            code(try folder.verb("undefine", "-u", Self.uuid(1), "--remove-storage"))
+                == "SLICE-ACTIVE")
+        #expect(try folder.verb("stop", "-u", Self.uuid(1)).status == 0)
         try fill(file, bytes: 1 << 20)
-        #expect(try verb("start", "-u", Self.uuid(1)).status == 0)
-        #expect(try verb("stop", "-u", Self.uuid(1)).status == 0)
+        #expect(try folder.verb("start", "-u", Self.uuid(1)).status == 0)
+        #expect(try folder.verb("stop", "-u", Self.uuid(1)).status == 0)
         #expect(try Data(contentsOf: URL(filePath: file)).first == 0xab, "what it held is there")
         // A larger type lets it grow, a smaller one does not cut it.
-        #expect(try verb("modify", "-u", Self.uuid(1), "-t", "d2").status == 0)
-        #expect(try verb("start", "-u", Self.uuid(1)).status == 0)
+        #expect(try folder.verb("modify", "-u", Self.uuid(1), "-t", "d2").status == 0)
+        #expect(try folder.verb("start", "-u", Self.uuid(1)).status == 0)
         #expect(try Data(contentsOf: URL(filePath: file)).count == 2 << 20)
-        #expect(try verb("stop", "-u", Self.uuid(1)).status == 0)
-        #expect(try verb("modify", "-u", Self.uuid(1), "-t", "d1").status == 0)
-        #expect(code(try verb("start", "-u", Self.uuid(1))) == "HOST-BLOCK-FILE")
+        #expect(try folder.verb("stop", "-u", Self.uuid(1)).status == 0)
+        #expect(try folder.verb("modify", "-u", Self.uuid(1), "-t", "d1").status == 0)
+        #expect(code(try folder.verb("start", "-u", Self.uuid(1))) == "HOST-BLOCK-FILE")
         #expect(try Data(contentsOf: URL(filePath: file)).count == 2 << 20)
-        #expect(try verb("undefine", "-u", Self.uuid(1)).status == 0)
+        #expect(try folder.verb("undefine", "-u", Self.uuid(1)).status == 0)
         #expect(FileManager.default.fileExists(atPath: file), "nobody asked to remove it")
-        #expect(try verb("define", "-u", Self.uuid(1), "-p", "files0", "-t", "d2").status == 0)
-        #expect(try verb("undefine", "-u", Self.uuid(1), "--remove-storage").status == 0)
+        #expect(
+            try folder.verb("define", "-u", Self.uuid(1), "-p", "files0", "-t", "d2").status == 0)
+        #expect(try folder.verb("undefine", "-u", Self.uuid(1), "--remove-storage").status == 0)
         #expect(!FileManager.default.fileExists(atPath: file))
     }
 
     @Test(.rules("SLICE-4", "SLICE-13")) func partsOfAnImageAreNobodyElses() throws {
         try fill(folder.path + "/image", bytes: 4 << 20)
-        let (process, _) = try start()
-        defer { end(process) }
+        let daemon = try folder.start()
+        defer { daemon.end() }
         for (number, type) in [(1, "d1"), (2, "d2")] {
-            let made = try verb(
+            let made = try folder.verb(
                 "define", "-u", Self.uuid(number), "-p", "image0", "-t", type)
             #expect(made.status == 0, "\(made.errors)")
         }
-        let transient = try verb("start", "-u", Self.uuid(3), "-p", "image0", "-t", "d1")
+        let transient = try folder.verb("start", "-u", Self.uuid(3), "-p", "image0", "-t", "d1")
         #expect(transient.status == 0, "\(transient.errors)")
         let third = try slices().first { $0.uuid == Self.uuid(3) }
         #expect(third?.attributes.compactMap { $0["extent"] } == ["3145728"])
@@ -150,54 +103,57 @@ import Testing
         let image = try Data(contentsOf: URL(filePath: folder.path + "/image"))
         #expect(image.allSatisfy { $0 == 0 }, "what was there before is nobody's business")
         #expect(
-            code(try verb("define", "-u", Self.uuid(4), "-p", "image0", "-t", "d1"))
+            code(try folder.verb("define", "-u", Self.uuid(4), "-p", "image0", "-t", "d1"))
                 == "SLICE-ATTRIBUTE")
-        #expect(try verb("start", "-u", Self.uuid(1)).status == 0)
-        #expect(try verb("start", "-u", Self.uuid(2)).status == 0)
-        #expect(try verb("types", "-p", "image0").output.contains("limited by units"))
+        #expect(try folder.verb("start", "-u", Self.uuid(1)).status == 0)
+        #expect(try folder.verb("start", "-u", Self.uuid(2)).status == 0)
+        #expect(try folder.verb("types", "-p", "image0").output.contains("limited by units"))
         // The gap of a slice that went is found again.
-        #expect(try verb("stop", "-u", Self.uuid(1)).status == 0)
-        #expect(try verb("undefine", "-u", Self.uuid(1)).status == 0)
-        #expect(try verb("define", "-u", Self.uuid(4), "-p", "image0", "-t", "d1").status == 0)
+        #expect(try folder.verb("stop", "-u", Self.uuid(1)).status == 0)
+        #expect(try folder.verb("undefine", "-u", Self.uuid(1)).status == 0)
+        #expect(
+            try folder.verb("define", "-u", Self.uuid(4), "-p", "image0", "-t", "d1").status == 0)
         #expect(try extents() == ["1048576", "0"])
         #expect(
             code(
-                try verb(
+                try folder.verb(
                     "modify", "-u", Self.uuid(4), "--addattr", "extent", "--value", "1048576"))
                 == "SLICE-ATTRIBUTE")
     }
 
     @Test(.rule("SLICE-12")) func aParentThatAppearsLateStartsItsSlices() throws {
-        var (process, log) = try start()
+        var daemon = try folder.start()
         try fill(folder.path + "/image", bytes: 4 << 20)
         #expect(
-            try verb("define", "-u", Self.uuid(1), "-p", "image0", "-t", "d1", "--auto").status == 0
+            try folder.verb("define", "-u", Self.uuid(1), "-p", "image0", "-t", "d1", "--auto")
+                .status == 0
         )
-        end(process)
+        daemon.end()
         let (image, away) = (folder.path + "/image", folder.path + "/away")
         try FileManager.default.moveItem(atPath: image, toPath: away)
-        (process, log) = try start()
+        daemon = try folder.start(["--log-level", "debug"])
         #expect(try slices().isEmpty)
         try FileManager.default.moveItem(atPath: away, toPath: image)
-        #expect(Self.wait(for: "started by itself", log))
+        #expect(daemon.waits(for: "started by itself"))
         #expect(try slices().map(\.state) == ["serving"])
-        end(process)
+        daemon.end()
     }
 
     @Test func whatADiskCannotBeIsSaid() throws {
-        let (process, _) = try start()
+        let daemon = try folder.start()
         for (name, value) in [
             ("serial", String(repeating: "x", count: 21)), ("read_only", "yes"), ("extent", "0"),
             ("start_order", "first"), ("nothing", "1"),
         ] {
             #expect(
-                try verb("define", "-u", Self.uuid(1), "-p", "files0", "-t", "d1").status == 0)
-            let refused = try verb(
+                try folder.verb("define", "-u", Self.uuid(1), "-p", "files0", "-t", "d1").status
+                    == 0)
+            let refused = try folder.verb(
                 "modify", "-u", Self.uuid(1), "--addattr", name, "--value", value)
             #expect(code(refused) == "SLICE-ATTRIBUTE", "\(name)")
-            #expect(try verb("undefine", "-u", Self.uuid(1)).status == 0)
+            #expect(try folder.verb("undefine", "-u", Self.uuid(1)).status == 0)
         }
-        end(process)
+        daemon.end()
         for (parent, words) in [
             (
                 #""vectors":2,"types":[{"name":"d","device":"virtio-blk","limit":1,"size":"1M"}]"#,
@@ -224,7 +180,7 @@ import Testing
                     + #""limit":1,"size":"1M","queues":65}]"#, "queues are 1 to 64"
             ),
         ] {
-            try configure("{\"name\":\"p\",\(parent)}")
+            try folder.configure(parents: "{\"name\":\"p\",\(parent)}")
             let refused = try CarillonProgram.run(
                 ["serve", "--config", folder.path + "/config"])
             #expect(refused.status != 0 && refused.errors.contains(words), "\(refused.errors)")

@@ -7,77 +7,33 @@ import Testing
 import VFIOUserClient
 
 /// Slices as an administrator has them: a daemon, verbs, and files that survive it.
-@Suite(.timeLimit(.minutes(5))) struct SliceTests: ~Copyable {
-    private let folder: URL
+@Suite(.timeLimit(.minutes(5))) struct SliceTests {
+    private let folder: SliceFolder
 
     private static let first = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
     private static let second = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1002"
     private static let third = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1003"
 
     init() throws {
-        folder = FileManager.default.temporaryDirectory
-            .appendingPathComponent("carillon-slices-\(UUID().uuidString.prefix(8))")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
-        try write(
-            """
-            {"stateDirectory":"\(folder.path)/state","runtimeDirectory":"\(folder.path)/run",
-             "parents":[
-              {"name":"entropy0","vectors":4,"units":3,"types":[
-               {"name":"rng-2","device":"virtio-rng","guarantee":1,"limit":2},
-               {"name":"rng-1","device":"virtio-rng","guarantee":1,"limit":1,"units":1}]},
-              {"name":"tester0","vectors":8,"backing":["msi-x:8"],"types":[
-               {"name":"test-4","device":"interrupt-tester","guarantee":4,"limit":4}]}]}
-            """, "config")
-    }
-
-    deinit { try? FileManager.default.removeItem(at: folder) }
-
-    private func write(_ text: String, _ name: String) throws {
-        let file = folder.appendingPathComponent(name)
-        try FileManager.default.createDirectory(
-            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: file)
-    }
-
-    private func exists(_ name: String) -> Bool {
-        FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path)
-    }
-
-    /// Starts the daemon; returns it once it answers verbs or has ended, with its log until then.
-    private func start(_ arguments: [String] = []) throws -> (process: Process, log: String) {
-        let errors = Pipe()
-        let process = try CarillonProgram.start(
-            ["serve", "--config", folder.appendingPathComponent("config").path] + arguments,
-            output: Pipe(), errors: errors)
-        var log = ""
-        while !log.contains("verbs are answered") {
-            let data = errors.fileHandleForReading.availableData
-            if data.isEmpty { break }
-            log += String(decoding: data, as: UTF8.self)
-        }
-        return (process, log)
-    }
-
-    private func verb(_ words: String...) throws -> CarillonProgram.Outcome {
-        try CarillonProgram.run(
-            words, environment: ["CARILLON_CONTROL": folder.path + "/run/control"])
-    }
-
-    private func end(_ process: Process, by signal: Int32 = SIGTERM) {
-        kill(process.processIdentifier, signal)
-        process.waitUntilExit()
+        folder = try SliceFolder(
+            parents: """
+                {"name":"entropy0","vectors":4,"units":3,"types":[
+                 {"name":"rng-2","device":"virtio-rng","guarantee":1,"limit":2},
+                 {"name":"rng-1","device":"virtio-rng","guarantee":1,"limit":1,"units":1}]},
+                {"name":"tester0","vectors":8,"backing":["msi-x:8"],"types":[
+                 {"name":"test-4","device":"interrupt-tester","guarantee":4,"limit":4}]}
+                """)
     }
 
     private func lines(_ words: String...) throws -> [String] {
-        let outcome = try CarillonProgram.run(
-            words, environment: ["CARILLON_CONTROL": folder.path + "/run/control"])
+        let outcome = try folder.verb(words)
         #expect(outcome.status == 0, "\(outcome.errors)")
         return outcome.output.split(separator: "\n").map(String.init)
     }
 
     @Test(.rules("SLICE-2", "SLICE-4", "SLICE-6", "SLICE-7")) func aSliceLivesAsItsVerbsSay() throws
     {
-        let (process, _) = try start()
+        let daemon = try folder.start()
         #expect(
             try lines("types", "-p", "entropy0").contains(
                 "    Available instances: 2 (limited by limits)"))
@@ -102,9 +58,9 @@ import VFIOUserClient
         try describe(Self.first)
 
         try useAndStop(made[0])
-        end(process)
-        #expect(process.terminationStatus == 0)
-        #expect(!exists("run/control"))
+        daemon.end()
+        #expect(daemon.process.terminationStatus == 0)
+        #expect(!folder.exists("run/control"))
     }
 
     private struct Container: Decodable {
@@ -164,8 +120,7 @@ import VFIOUserClient
             (["libvirt-xml", Self.second], "[SLICE-GONE]"),
         ]
         for (words, code) in refusals {
-            let outcome = try CarillonProgram.run(
-                words, environment: ["CARILLON_CONTROL": folder.path + "/run/control"])
+            let outcome = try folder.verb(words)
             #expect(outcome.status == 1)
             #expect(outcome.errors.contains(code), "\(words): \(outcome.errors)")
         }
@@ -173,41 +128,41 @@ import VFIOUserClient
         #expect(try driver.request(32).count == 32)
         client.disconnect()
         while try lines("list").count > 1 {}
-        #expect(!exists("run/\(Self.first).sock"))
+        #expect(!folder.exists("run/\(Self.first).sock"))
         #expect(try lines("undefine", "-u", Self.first).isEmpty)
         #expect(try lines("list", "-d").isEmpty)
-        #expect(!exists("state/entropy0/\(Self.first)"))
+        #expect(!folder.exists("state/entropy0/\(Self.first)"))
         #expect(try lines("stop", "-u", other, "--force").isEmpty)
     }
 
     @Test(.rules("SLICE-3", "SLICE-9")) func whatMdevctlKeptIsReadAndStartsByItself() throws {
-        try write(
+        try folder.write(
             #"{"mdev_type":"rng-1","start":"auto","attrs":[{"trace":"4"}]}"#,
             "state/entropy0/\(Self.first)")
-        try write(#"{"mdev_type":"rng-2","start":"auto"}"#, "state/entropy0/\(Self.second)")
-        try write(#"{"mdev_type":"rng-2","start":"auto"}"#, "state/entropy0/\(Self.third)")
-        try write("not a definition", "state/tester0/\(Self.first)")
-        try write("{}", "state/tester0/notes.txt")
-        try write(#"{"mdev_type":"test-4","attrs":[]}"#, "definition.json")
-        let (process, log) = try start()
-        #expect(log.contains("state/tester0/\(Self.first): "))
-        #expect(log.contains("notes.txt: its name is no UUID"))
-        #expect(log.contains("its limits are used up [SLICE-EXHAUSTED]"))
+        try folder.write(#"{"mdev_type":"rng-2","start":"auto"}"#, "state/entropy0/\(Self.second)")
+        try folder.write(#"{"mdev_type":"rng-2","start":"auto"}"#, "state/entropy0/\(Self.third)")
+        try folder.write("not a definition", "state/tester0/\(Self.first)")
+        try folder.write("{}", "state/tester0/notes.txt")
+        try folder.write(#"{"mdev_type":"test-4","attrs":[]}"#, "definition.json")
+        let daemon = try folder.start()
+        #expect(daemon.log.contains("state/tester0/\(Self.first): "))
+        #expect(daemon.log.contains("notes.txt: its name is no UUID"))
+        #expect(daemon.log.contains("its limits are used up [SLICE-EXHAUSTED]"))
         #expect(
             try lines("list") == [
                 "\(Self.first) entropy0 rng-1 auto (defined)",
                 "\(Self.second) entropy0 rng-2 auto (defined)",
             ])
-        let file = folder.appendingPathComponent("definition.json").path
+        let file = folder.url.appendingPathComponent("definition.json").path
         let made = try lines("define", "-p", "tester0", "--jsonfile", file)
-        #expect(exists("state/tester0/\(made[0])"))
+        #expect(folder.exists("state/tester0/\(made[0])"))
         let dump = try lines("list", "-d", "--dumpjson", "-p", "tester0")[0]
         #expect(dump.contains(#""mdev_type":"test-4","start":"manual""#))
-        let second = try start()
+        let second = try folder.start()
         second.process.waitUntilExit()
         #expect(second.process.terminationStatus == 1)
         #expect(second.log.contains("HOST-FILE"))
-        end(process)
+        daemon.end()
     }
 
     /// The daemon is killed before each of its calls to files, in turn: what was answered is kept,
@@ -220,9 +175,9 @@ import VFIOUserClient
         ]
         var deaths = 0
         for call in 1...200 {
-            try? FileManager.default.removeItem(at: folder.appendingPathComponent("state"))
-            try write(kept, "state/entropy0/\(Self.first)")
-            let (process, _) = try start(["--inject", "HOST-FILE=KILL@\(call)"])
+            try? FileManager.default.removeItem(at: folder.url.appendingPathComponent("state"))
+            try folder.write(kept, "state/entropy0/\(Self.first)")
+            let daemon = try folder.start(["--inject", "HOST-FILE=KILL@\(call)"])
             var done = 0
             let script: [[String]] = [
                 ["define", "-u", Self.second, "-p", "tester0", "-t", "test-4"],
@@ -230,22 +185,21 @@ import VFIOUserClient
                 ["undefine", "-u", Self.first],
             ]
             for words in script {
-                let outcome = try CarillonProgram.run(
-                    words, environment: ["CARILLON_CONTROL": folder.path + "/run/control"])
+                let outcome = try folder.verb(words)
                 guard outcome.status == 0 else { break }
                 done += 1
             }
             let isWhole = done == script.count
-            end(process, by: isWhole ? SIGTERM : SIGKILL)
+            daemon.end(by: isWhole ? SIGTERM : SIGKILL)
             if !isWhole { deaths += 1 }
-            let again = try start()
+            let again = try folder.start()
             #expect(!again.log.contains("warning"), "\(again.log)")
             let found = try JSONDecoder().decode(
                 [Defined].self, from: Data(try lines("list", "-d", "--json")[0].utf8)
             ).map { "\($0.uuid) \($0.defined.count)" }
             let place = states.firstIndex(of: found)
             #expect(place == done || place == done + 1, "call \(call): \(found) after \(done)")
-            end(again.process)
+            again.end()
             let sockets = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/run")
             #expect(sockets == [], "call \(call)")
             if isWhole { break }
@@ -264,9 +218,9 @@ import VFIOUserClient
         (#"{"stateDirectory":"x","colour":1}"#, "has no colour"),
     ])
     func aConfigurationThatIsNoneIsRefused(text: String, complaint: String) throws {
-        try write(text, "config")
+        try folder.write(text, "config")
         let outcome = try CarillonProgram.run(
-            ["serve", "--config", folder.appendingPathComponent("config").path])
+            ["serve", "--config", folder.url.appendingPathComponent("config").path])
         #expect(outcome.status == 1)
         #expect(outcome.errors.contains(complaint), "\(outcome.errors)")
     }
@@ -290,17 +244,17 @@ import VFIOUserClient
     }
 
     @Test func aFullOrForeignStateDirectoryIsSaidSoAndNothingIsHalfDone() throws {
-        let (process, _) = try start(["--inject", "HOST-FILE=ENOSPC@14x2"])
+        let daemon = try folder.start(["--inject", "HOST-FILE=ENOSPC@14x2"])
         var refused = 0
         for number in 0..<4 {
-            let outcome = try verb("define", "-p", "tester0", "-t", "test-4")
+            let outcome = try folder.verb("define", "-p", "tester0", "-t", "test-4")
             guard outcome.status != 0 else { continue }
             refused += 1
             #expect(outcome.errors.contains("ENOSPC") && outcome.errors.contains("[HOST-FILE]"))
             #expect(try lines("list", "-d").count == number + 1 - refused)
         }
         #expect((1...2).contains(refused))
-        end(process)
+        daemon.end()
         let plain = try CarillonProgram.run(["list", "--control", folder.path + "/none"])
         #expect(plain.status == 1)
     }

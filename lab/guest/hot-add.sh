@@ -2,16 +2,9 @@
 # Waits for a disk that is added while the guest runs, and removes and finds it again, each time
 # with requests on their way. Variable: cycles (default 5).
 
-say() { printf 'CARILLON %s\n' "$*"; }
+. /words
+patience=400
 
-wait_for() {
-    attempts=${patience:-400}
-    until "$@"; do
-        attempts=$((attempts - 1))
-        [ $attempts -gt 0 ] || return 1
-        usleep 50000
-    done
-}
 is_gone() { [ ! -e /sys/block/vda ]; }
 # Reads have ended on the disk since it was found.
 is_busy() { read -r reads _ </sys/block/vda/stat && [ "$reads" -gt 20 ]; }

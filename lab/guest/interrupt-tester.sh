@@ -2,7 +2,7 @@
 # Hands every interrupt tester of the guest to vfio-pci and drives the first from user space
 # (/interrupt-tester). The kernel needs intel_iommu=on. Variables: tests, such as "msix=8,intx=4".
 
-say() { printf 'CARILLON %s\n' "$*"; }
+. /words
 
 for function in /sys/bus/pci/devices/*; do
     [ "$(cat "$function/vendor"):$(cat "$function/device")" = 0x1234:0x11e9 ] && break

@@ -2,7 +2,7 @@
 # Hands the first modern virtio entropy device to the guest's vfio-pci and drives it from user space
 # (/vfio-rng). The kernel needs intel_iommu=on. Variables: requests (default 16).
 
-say() { printf 'CARILLON %s\n' "$*"; }
+. /words
 
 for function in /sys/bus/pci/devices/*; do
     [ "$(cat "$function/vendor"):$(cat "$function/device")" = 0x1af4:0x1044 ] && break

@@ -3,16 +3,7 @@
 # Variables: steps, words for block-verify with commas for spaces, one step after the other
 # separated by a slash, run on each device: fill,7/check,7/mix,1,4,500; hold, not to power off.
 
-say() { printf 'CARILLON %s\n' "$*"; }
-
-wait_for() {
-    attempts=200
-    until "$@"; do
-        attempts=$((attempts - 1))
-        [ $attempts -gt 0 ] || return 1
-        usleep 50000
-    done
-}
+. /words
 
 # interrupts DISK: counts of the device behind it, summed over CPUs, one line for each interrupt.
 interrupts() {

@@ -1,16 +1,7 @@
 #!/bin/sh
 # Talks over a virtio console: says what it is told, line by line, until it is told "end".
 
-say() { printf 'CARILLON %s\n' "$*"; }
-
-wait_for() {
-    attempts=200
-    until "$@"; do
-        attempts=$((attempts - 1))
-        [ $attempts -gt 0 ] || return 1
-        usleep 50000
-    done
-}
+. /words
 
 wait_for [ -e /dev/hvc0 ] || {
     say failed no virtio console was bound

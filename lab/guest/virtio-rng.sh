@@ -3,17 +3,8 @@
 # the device's place and driver, the bytes read, every interrupt of the device before and after.
 # Variables: bytes (default 4096), reads of 256 bytes; hold, not to power off in the end.
 
-say() { printf 'CARILLON %s\n' "$*"; }
+. /words
 
-# wait_for COMMAND...: true as soon as the command is, false after about 10 seconds.
-wait_for() {
-    attempts=200
-    until "$@"; do
-        attempts=$((attempts - 1))
-        [ $attempts -gt 0 ] || return 1
-        usleep 50000
-    done
-}
 has_rng() { grep -q virtio_rng /sys/class/misc/hw_random/rng_current 2>/dev/null; }
 
 # interrupts WHEN: one line per interrupt whose action belongs to virtio0, counts summed over CPUs.
