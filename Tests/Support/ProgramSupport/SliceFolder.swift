@@ -1,7 +1,7 @@
 package import Foundation
 
-/// A folder with a configuration of slices, the daemons that serve it, and their verbs. It goes with
-/// this object.
+/// A folder with a configuration of slices, the daemons that serve it, and their verbs. It goes
+/// with this object.
 package final class SliceFolder {
     /// Where it is.
     package let url: URL
