@@ -105,7 +105,9 @@ import Testing
         let outcome = try CarillonProgram.run(["doctor", "--json"])
         #expect(outcome.status == 0)
         let findings = try JSONDecoder().decode([Finding].self, from: Data(outcome.output.utf8))
-        let subjects = ["kernel objects", "/dev/kvm", "QEMU", "open files", "locked memory"]
+        let subjects = [
+            "kernel objects", "io_uring", "/dev/kvm", "QEMU", "open files", "locked memory",
+        ]
         #expect(findings.map(\.subject) == subjects)
         for finding in findings where finding.state != "good" {
             #expect(finding.advice?.hasSuffix(".") == true, "\(finding.subject) has no advice")

@@ -172,6 +172,10 @@ import Testing
             (#""vectors":2,"directory":"/tmp","capacity":"1K","types":[]"#, "a capacity is"),
             (#""vectors":2,"capacity":"1M","types":[]"#, "of a directory or an image"),
             (
+                #""vectors":2,"directory":"DIRECTORY/files/../state/p","types":[]"#,
+                "not below stateDirectory"
+            ),
+            (
                 #""vectors":2,"types":[{"name":"r","device":"virtio-rng","limit":1,"size":"1M"}]"#,
                 "are of virtio-blk"
             ),

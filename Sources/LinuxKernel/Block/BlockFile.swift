@@ -140,6 +140,9 @@ public final class BlockFile {
         for index in places.indices { places[index].memory.release(keeping: 0) }
     }
 
+    /// Throws `HOST-RING` where the kernel gives no io_uring, and threads do its work.
+    public static func checkRing() throws(HostError) { _ = try IORing(entries: 1) }
+
     /// Whether the kernel's ring carries the requests; otherwise threads do.
     public var usesRing: Bool {
         if case .ring = engine { true } else { false }

@@ -9,7 +9,7 @@ struct Examination {
     private let environment = ProcessInfo.processInfo.environment
 
     func findings() -> [Finding] {
-        [kernelObjects(), kvm(), qemu(), descriptors(), lockedMemory()]
+        [kernelObjects(), ring(), kvm(), qemu(), descriptors(), lockedMemory()]
     }
 
     private func kernelObjects() -> Finding {
@@ -24,6 +24,20 @@ struct Examination {
             return Finding(
                 subject: "kernel objects", state: .bad, observation: error.description,
                 advice: "Carillon needs Linux 5.4 or newer, outside a sandbox that forbids these.")
+        }
+    }
+
+    private func ring() -> Finding {
+        do throws(HostError) {
+            try BlockFile.checkRing()
+            return Finding(
+                subject: "io_uring", state: .good, observation: "carries the requests of disks",
+                advice: nil)
+        } catch {
+            return Finding(
+                subject: "io_uring", state: .note,
+                observation: "none (\(HostError.name(of: error.errno))): threads do its work",
+                advice: error.advice)
         }
     }
 

@@ -90,6 +90,11 @@ struct SliceConfiguration: Codable, Sendable {
         var storage: [String: SliceTypes.Storage] = [:]
         for parent in parents {
             storage[parent.name] = try parent.storage()
+            if let directory = parent.directory, isBelowState(directory) {
+                throw CommandFailure(
+                    "\(parent.name): its directory is not below stateDirectory, which has "
+                        + "definitions only")
+            }
             for type in parent.types {
                 types[parent.name, default: [:]][type.name] = try type.entry(
                     of: parent.name, hasStorage: storage[parent.name] != nil)
@@ -97,6 +102,11 @@ struct SliceConfiguration: Codable, Sendable {
         }
         return SliceTypes(
             types, storage: storage, runtimeDirectory: runtimeDirectory)
+    }
+
+    private func isBelowState(_ directory: String) -> Bool {
+        let state = URL(filePath: stateDirectory).standardizedFileURL.pathComponents
+        return URL(filePath: directory).standardizedFileURL.pathComponents.starts(with: state)
     }
 
     private static func checkKeys(_ value: Any) throws {
