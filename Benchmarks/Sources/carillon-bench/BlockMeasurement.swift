@@ -14,6 +14,7 @@ struct BlockMeasurement: Measurement {
     private var writes = Latencies()
     private var queued = PairedSamples()
     private var large = PairedSamples()
+    private var allocations = Tally()
 
     /// Nanoseconds of single requests, and of the same directly.
     private struct Latencies {
@@ -45,6 +46,13 @@ struct BlockMeasurement: Measurement {
         large.append(
             try batches(bench.disk, Self.largeBytes, largePlaces),
             floor: try direct(file, Self.largeBytes, largePlaces))
+        var sector: UInt64 = 0
+        try allocations.round(floor_allocations) {
+            sector = (sector + 8) % UInt64(Bench.diskBytes / 512)
+            guard try bench.disk.perform(.read, sector: sector, Self.blockBytes) == 0 else {
+                throw BenchFailure("a request failed")
+            }
+        }
     }
 
     private func single(
@@ -140,6 +148,11 @@ struct BlockMeasurement: Measurement {
                     aim: "at most \(Int(most)) times the floor",
                     isReached: samples.ratio.median <= most))
         }
+        let perRequest = allocations.perOperation.server
+        list.append(
+            Figure(
+                name: MeasurementName.block.rawValue, what: "allocations a request by the server",
+                value: perRequest, unit: "", aim: "0", isReached: perRequest < 0.01))
         return list
     }
 }
