@@ -83,6 +83,32 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: file))
     }
 
+    @Test(.rules("SLICE-9", "SLICE-13"))
+    func aDaemonThatIsKilledWhileItMakesADiskLeavesOneThatCanBeMade() throws {
+        var daemon = try folder.start()
+        #expect(
+            try folder.verb("define", "-u", Self.uuid(1), "-p", "files0", "-t", "d1").status == 0)
+        daemon.end()
+        var survivals = 0
+        for call in 1...6 {
+            try? FileManager.default.removeItem(
+                atPath: "\(folder.path)/files/\(Self.uuid(1)).img")
+            daemon = try folder.start(["--inject", "HOST-BLOCK-FILE=KILL@\(call)"])
+            let isWhole = try folder.verb("start", "-u", Self.uuid(1)).status == 0
+            if isWhole { survivals += 1 }
+            daemon.end(by: SIGKILL)
+            daemon = try folder.start()
+            #expect(try slices(defined: true).map(\.uuid) == [Self.uuid(1)])
+            #expect(!folder.exists("run/\(Self.uuid(1)).sock"), "no socket is left of it")
+            let again = try folder.verb("start", "-u", Self.uuid(1))
+            #expect(again.status == 0, "\(call): \(again.errors)")
+            let file = "\(folder.path)/files/\(Self.uuid(1)).img"
+            #expect(try Data(contentsOf: URL(filePath: file)).count == 1 << 20)
+            daemon.end()
+        }
+        #expect((1..<6).contains(survivals), "some calls were met, and then there are no more")
+    }
+
     @Test(.rules("SLICE-4", "SLICE-13")) func partsOfAnImageAreNobodyElses() throws {
         try fill(folder.path + "/image", bytes: 4 << 20)
         let daemon = try folder.start()

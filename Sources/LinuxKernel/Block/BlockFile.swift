@@ -131,6 +131,7 @@ public final class BlockFile {
     }
 
     deinit {
+        submit()
         while isBusy {
             // SAFETY: the descriptor is the engine's own.
             let answer = uapi_wait_readable(descriptor)
