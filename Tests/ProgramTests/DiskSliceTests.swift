@@ -121,11 +121,11 @@ import Testing
         let transient = try folder.verb("start", "-u", Self.uuid(3), "-p", "image0", "-t", "d1")
         #expect(transient.status == 0, "\(transient.errors)")
         let third = try slices().first { $0.uuid == Self.uuid(3) }
-        #expect(third?.attributes.compactMap { $0["extent"] } == ["3145728"])
+        #expect(third?.attributes.compactMap { $0["extent"] } == ["3145728:1048576"])
         func extents() throws -> [String?] {
             try slices(defined: true).map { $0.attributes.compactMap { $0["extent"] }.last }
         }
-        #expect(try extents() == ["0", "1048576"])
+        #expect(try extents() == ["0:1048576", "1048576:2097152"])
         let image = try Data(contentsOf: URL(filePath: folder.path + "/image"))
         #expect(image.allSatisfy { $0 == 0 }, "what was there before is nobody's business")
         #expect(
@@ -139,12 +139,68 @@ import Testing
         #expect(try folder.verb("undefine", "-u", Self.uuid(1)).status == 0)
         #expect(
             try folder.verb("define", "-u", Self.uuid(4), "-p", "image0", "-t", "d1").status == 0)
-        #expect(try extents() == ["1048576", "0"])
+        #expect(try extents() == ["1048576:2097152", "0:1048576"])
         #expect(
             code(
                 try folder.verb(
-                    "modify", "-u", Self.uuid(4), "--addattr", "extent", "--value", "1048576"))
+                    "modify", "-u", Self.uuid(4), "--addattr", "extent", "--value",
+                    "1048576:1048576"))
                 == "SLICE-ATTRIBUTE")
+    }
+
+    /// The definition of another slice is spoiled by hand: the part that it names is not given away.
+    @Test(.rule("SLICE-13"), arguments: ["not a definition", "{}"])
+    func aPartWhoseDefinitionMeansNothingIsNotGivenAway(spoiled: String) throws {
+        try fill(folder.path + "/image", bytes: 4 << 20)
+        var daemon = try folder.start()
+        #expect(
+            try folder.verb("define", "-u", Self.uuid(1), "-p", "image0", "-t", "d1").status == 0)
+        daemon.end()
+        try fill(folder.path + "/image", bytes: 4 << 20)
+        try folder.write(spoiled, "state/image0/\(Self.uuid(1))")
+        daemon = try folder.start()
+        defer { daemon.end() }
+        let refused = try folder.verb("define", "-u", Self.uuid(2), "-p", "image0", "-t", "d1")
+        #expect(code(refused) == "SLICE-ATTRIBUTE", "\(refused.errors)")
+        let image = try Data(contentsOf: URL(filePath: folder.path + "/image"))
+        #expect(image.allSatisfy { $0 == 0xab }, "nothing was cleared")
+    }
+
+    /// A definition that was copied from elsewhere has a part from its first start on.
+    @Test(.rule("SLICE-13")) func aDefinitionWithoutAPartKeepsTheOneThatItIsGiven() throws {
+        try fill(folder.path + "/image", bytes: 4 << 20)
+        try folder.write(
+            #"{"mdev_type":"d1","start":"auto"}"#, "state/image0/\(Self.uuid(1))")
+        for round in 0..<2 {
+            let daemon = try folder.start()
+            let defined = try slices(defined: true)
+            #expect(defined.map { $0.attributes } == [[["extent": "0:1048576"]]])
+            daemon.end()
+            let image = try Data(contentsOf: URL(filePath: folder.path + "/image"))
+            #expect(image.prefix(1 << 20).allSatisfy { $0 == (round == 0 ? 0 : 0xab) })
+            try fill(folder.path + "/image", bytes: 4 << 20)
+        }
+    }
+
+    @Test(.rule("SLICE-13")) func aPartOutlivesItsType() throws {
+        try fill(folder.path + "/image", bytes: 4 << 20)
+        var daemon = try folder.start()
+        #expect(
+            try folder.verb("define", "-u", Self.uuid(1), "-p", "image0", "-t", "d2").status == 0)
+        daemon.end()
+        try fill(folder.path + "/image", bytes: 4 << 20)
+        try folder.configure(
+            parents: """
+                {"name":"image0","vectors":8,"image":"DIRECTORY/image","capacity":"4M","types":[
+                  {"name":"d1","device":"virtio-blk","limit":2,"size":"1M"}]}
+                """)
+        daemon = try folder.start()
+        defer { daemon.end() }
+        #expect(
+            try folder.verb("define", "-u", Self.uuid(2), "-p", "image0", "-t", "d1").status == 0)
+        let image = try Data(contentsOf: URL(filePath: folder.path + "/image"))
+        #expect(image.prefix(2 << 20).allSatisfy { $0 == 0xab }, "it is of a type that is gone")
+        #expect(image[(2 << 20)..<(3 << 20)].allSatisfy { $0 == 0 })
     }
 
     @Test(.rule("SLICE-12")) func aParentThatAppearsLateStartsItsSlices() throws {
@@ -168,7 +224,8 @@ import Testing
     @Test func whatADiskCannotBeIsSaid() throws {
         let daemon = try folder.start()
         for (name, value) in [
-            ("serial", String(repeating: "x", count: 21)), ("read_only", "yes"), ("extent", "0"),
+            ("serial", String(repeating: "x", count: 21)), ("read_only", "yes"),
+            ("extent", "0:1048576"),
             ("start_order", "first"), ("nothing", "1"),
         ] {
             #expect(

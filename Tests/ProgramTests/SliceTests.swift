@@ -63,6 +63,33 @@ import VFIOUserClient
         #expect(!folder.exists("run/control"))
     }
 
+    /// Each verb says of a slice that is there in what state it is, and not that it is gone.
+    @Test(.rules("SLICE-1", "SLICE-14")) func aVerbThatComesAtTheWrongTimeIsToldWhy() throws {
+        let daemon = try folder.start()
+        defer { daemon.end() }
+        func code(_ words: String...) throws -> String {
+            let outcome = try folder.verb(words)
+            #expect(outcome.status == 1, "\(words)")
+            return String(outcome.errors.split(separator: "[").last?.prefix { $0 != "]" } ?? "")
+        }
+        _ = try lines("define", "-u", Self.first, "-p", "entropy0", "-t", "rng-1")
+        _ = try lines("start", "-u", Self.second, "-p", "entropy0", "-t", "rng-1")
+        let live = ["--live", "--addattr", "trace", "--value", "5"]
+        #expect(
+            try folder.verb(["modify", "-u", Self.first] + live).errors.contains("[SLICE-INACTIVE]")
+        )
+        #expect(
+            try folder.verb(["modify", "-u", Self.third] + live).errors.contains("[SLICE-GONE]"))
+        #expect(try code("stop", "-u", Self.first) == "SLICE-INACTIVE")
+        #expect(try code("stop", "-u", Self.third) == "SLICE-GONE")
+        #expect(try code("start", "-u", Self.second) == "SLICE-ACTIVE")
+        #expect(try code("start", "-u", Self.third) == "SLICE-GONE")
+        #expect(try code("define", "-u", Self.first) == "SLICE-INACTIVE")
+        #expect(try code("define", "-u", Self.third) == "SLICE-GONE")
+        #expect(try code("modify", "-u", Self.second, "--auto") == "SLICE-GONE")
+        #expect(try code("undefine", "-u", Self.second) == "SLICE-GONE")
+    }
+
     private struct Container: Decodable {
         struct Device: Decodable {
             struct Edits: Decodable {

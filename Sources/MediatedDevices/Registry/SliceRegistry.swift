@@ -163,6 +163,15 @@ public actor SliceRegistry {
         return settled
     }
 
+    /// Keeps what a definition must have to be the same device the next time.
+    private func keepSettled(
+        _ attributes: [InstanceDefinition.Attribute], of key: DefinitionKey
+    ) throws(RegistryError) {
+        guard var definition = definitions[key], definition.attributes != attributes else { return }
+        definition.attributes = attributes
+        try keep(definition, of: key)
+    }
+
     /// Every other instance of the parent of `key`.
     private func others(than key: DefinitionKey) -> [InstanceWish] {
         let defined = definitions.filter { $0.key.parent == key.parent && $0.key != key }
@@ -197,6 +206,7 @@ public actor SliceRegistry {
             let key = try definitionKey(id, parent)
             guard let definition = definitions[key] else { throw .life(id, .gone) }
             offer = try self.offer(id, of: key.parent, definition.type, definition.attributes)
+            try keepSettled(offer.attributes, of: key)
             life = .defined
         }
         let availability = availability(of: offer.type, offer.parent)

@@ -10,28 +10,38 @@ struct DefinitionFiles: DefinitionKeeper {
     /// More than any honest definition has.
     private static let limit = 1 << 20
 
-    /// Everything that is kept, and what is there and is no definition.
-    func load() throws(HostError) -> (
-        definitions: [DefinitionKey: InstanceDefinition], complaints: [String]
-    ) {
+    /// What a directory of definitions holds.
+    struct Contents {
+        /// Everything that is kept.
         var definitions: [DefinitionKey: InstanceDefinition] = [:]
+        /// What is there and is no definition, in words.
         var complaints: [String] = []
+        /// Parents some of whose slices are not known therefore.
+        var unclearParents: Set<String> = []
+    }
+
+    /// Reads the directory.
+    func load() throws(HostError) -> Contents {
+        var contents = Contents()
         for parent in try DurableFile.list(directory) {
             for name in try DurableFile.list("\(directory)/\(parent)") {
                 let path = "\(directory)/\(parent)/\(name)"
                 guard let id = InstanceID(name), id.description == name,
                     let bytes = try DurableFile.read(path, limit: Self.limit)
                 else {
-                    complaints.append("\(path): its name is no UUID in lower case")
+                    contents.complaints.append("\(path): its name is no UUID in lower case")
                     continue
                 }
                 do {
-                    definitions[DefinitionKey(parent: parent, id: id)] =
+                    contents.definitions[DefinitionKey(parent: parent, id: id)] =
                         try JSONDecoder().decode(InstanceDefinition.self, from: Data(bytes))
-                } catch { complaints.append("\(path): \(error)") }
+                } catch {
+                    contents.complaints.append("\(path): \(error)")
+                    contents.unclearParents.insert(parent)
+                }
             }
         }
-        return (definitions, complaints)
+        return contents
     }
 
     func keep(_ definition: InstanceDefinition, of key: DefinitionKey) throws(HostError) {

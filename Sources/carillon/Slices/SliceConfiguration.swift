@@ -85,7 +85,9 @@ struct SliceConfiguration: Codable, Sendable {
     }
 
     /// What is behind each type of each parent.
-    func deviceTypes() throws -> SliceTypes {
+    ///
+    /// - Parameter unclearParents: those some of whose definitions could not be read.
+    func deviceTypes(unclearParents: Set<String>) throws -> SliceTypes {
         var types: [String: [String: SliceTypes.Entry]] = [:]
         var storage: [String: SliceTypes.Storage] = [:]
         for parent in parents {
@@ -101,7 +103,8 @@ struct SliceConfiguration: Codable, Sendable {
             }
         }
         return SliceTypes(
-            types, storage: storage, runtimeDirectory: runtimeDirectory)
+            types, storage: storage, runtimeDirectory: runtimeDirectory,
+            unclearParents: unclearParents)
     }
 
     private func isBelowState(_ directory: String) -> Bool {

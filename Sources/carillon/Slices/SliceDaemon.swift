@@ -29,17 +29,17 @@ struct SliceDaemon: Service {
     ) async throws {
         try clearSockets()
         let files = DefinitionFiles(directory: configuration.stateDirectory)
-        let (definitions, complaints) = try files.load()
-        for complaint in complaints { reporter.logger.warning("\(complaint)") }
+        let kept = try files.load()
+        for complaint in kept.complaints { reporter.logger.warning("\(complaint)") }
 
         let server = try VFIOUserServer(server) { [reporter] in reporter.observe($0) }
         defer { server.stop() }
         let catalog = SliceCatalog(
             server: server, directory: configuration.runtimeDirectory,
-            types: try configuration.deviceTypes(),
+            types: try configuration.deviceTypes(unclearParents: kept.unclearParents),
             onError: { [reporter] in reporter.observe(.hostError(device: $0, error: $1)) })
         let registry = SliceRegistry(
-            parents: parents, definitions: definitions, keeper: files, catalog: catalog)
+            parents: parents, definitions: kept.definitions, keeper: files, catalog: catalog)
         let slices = SliceDesk(
             registry: registry, catalog: catalog, server: server,
             callOuts: CallOuts(directory: configuration.scriptsDirectory) { [reporter] in

@@ -53,7 +53,9 @@ struct SliceDesk: Sendable {
         var definition = definition(of: request)
         var parent = request.parent
         if request.type == nil {
-            let active = try await known(id, request.parent) { $0.state != .defined }
+            let active = try await known(id, request.parent, else: .inactive) {
+                $0.state.isActive
+            }
             parent = active.key.parent
             definition.type = active.type
             definition.attributes = active.attributes
@@ -88,7 +90,9 @@ struct SliceDesk: Sendable {
             action: .start, id: id, parent: request.parent ?? "",
             definition: definition(of: request))
         if request.type == nil {
-            let slice = try await known(id, request.parent) { $0.definition != nil }
+            let slice = try await known(id, request.parent, else: .active) {
+                $0.definition != nil
+            }
             if let kept = CallOuts.Change(.start, slice) { change = kept }
         }
         try await callOuts.around(change) { () async throws(RegistryError) in
@@ -102,9 +106,7 @@ struct SliceDesk: Sendable {
         let id = try id(request.uuid)
         let manner: VFIOUserServer.WithdrawalManner =
             request.force == true ? .now : request.drain == true ? .whenIdle : .unlessBusy
-        guard let slice = await registry.slices.first(where: { $0.key.id == id }) else {
-            throw .life(id, .gone)
-        }
+        let slice = try await known(id, nil, else: .inactive) { $0.state.isActive }
         let change = CallOuts.Change(
             action: .stop, id: id, parent: slice.key.parent,
             definition: InstanceDefinition(
@@ -115,26 +117,28 @@ struct SliceDesk: Sendable {
         }
     }
 
-    /// The one slice `id` that is as asked for.
+    /// The one slice `id` that is as asked for; `refusal` if it is there and is not so.
     private func known(
-        _ id: InstanceID, _ parent: String?, _ isWanted: (SliceRegistry.Slice) -> Bool
+        _ id: InstanceID, _ parent: String?, else refusal: LifeCycle.Refusal,
+        _ isWanted: (SliceRegistry.Slice) -> Bool
     ) async throws(RegistryError) -> SliceRegistry.Slice {
-        let found = await registry.slices.filter {
-            $0.key.id == id && (parent ?? $0.key.parent) == $0.key.parent && isWanted($0)
+        let there = await registry.slices.filter {
+            $0.key.id == id && (parent ?? $0.key.parent) == $0.key.parent
         }
+        let found = there.filter(isWanted)
         guard found.count < 2 else {
             throw .ambiguous(id, parents: found.map(\.key.parent))
         }
-        guard let slice = found.first else { throw .life(id, .gone) }
+        guard let slice = found.first else { throw .life(id, there.isEmpty ? .gone : refusal) }
         return slice
     }
 
     private func modify(_ request: SliceRequest) async throws(RegistryError) {
         let id = try id(request.uuid)
         let isLive = request.isLive == true
-        let slice = try await known(id, request.parent) {
-            isLive ? $0.state != .defined : $0.definition != nil
-        }
+        let slice = try await known(
+            id, request.parent, else: isLive ? .inactive : .gone
+        ) { isLive ? $0.state.isActive : $0.definition != nil }
         if let change = request.change {
             try check(change, isLive ? slice.attributes : slice.definition?.attributes ?? [])
         }

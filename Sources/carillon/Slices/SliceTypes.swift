@@ -26,12 +26,16 @@ struct SliceTypes: Sendable {
 
     /// Where consoles have their other ends.
     private let runtimeDirectory: String
+    /// Parents some of whose definitions could not be read: who has which part is not known.
+    private let unclearParents: Set<String>
     private let types: [String: [String: Entry]]
     private let storage: [String: Storage]
 
     init(
-        _ types: [String: [String: Entry]], storage: [String: Storage], runtimeDirectory: String
+        _ types: [String: [String: Entry]], storage: [String: Storage], runtimeDirectory: String,
+        unclearParents: Set<String>
     ) {
+        self.unclearParents = unclearParents
         self.runtimeDirectory = runtimeDirectory
         self.types = types
         self.storage = storage
@@ -77,36 +81,37 @@ struct SliceTypes: Sendable {
     ) throws(RegistryError) -> [InstanceDefinition.Attribute] {
         var map = ExtentMap(capacity: capacity)
         for other in others {
-            guard let part = part(of: other) else { continue }
+            guard let part = other.part else { continue }
             // Two that overlap cannot both be served: the lock of the second is refused.
             _ = map.take(part)
         }
-        if let part = part(of: wish) {
+        let size = entry(wish).size
+        if let part = wish.part {
+            guard UInt64(part.count) == size else {
+                throw .attribute(
+                    name: "extent", reason: "it has \(part.count) bytes, and \(wish.type) \(size)")
+            }
             guard map.take(part) else {
                 throw .attribute(
                     name: "extent", reason: "bytes \(part) are not there, or are another slice's")
             }
             return wish.attributes
         }
-        guard let part = map.free(entry(wish).size) else {
+        guard !unclearParents.contains(wish.parent) else {
             throw .attribute(
                 name: "extent",
-                reason: "no gap of \(path) has the \(entry(wish).size) bytes of \(wish.type)")
+                reason: "a definition of \(wish.parent) cannot be read, so that nobody knows whose "
+                    + "parts are whose: see the log, mend or remove it, and start the server anew")
+        }
+        guard let part = map.free(size) else {
+            throw .attribute(
+                name: "extent", reason: "no gap of \(path) has the \(size) bytes of \(wish.type)")
         }
         // Whose blocks these were before is nobody's business.
         do throws(HostError) { try BlockSpace.clear(path, part) } catch { throw .host(error) }
         return wish.attributes + [
-            .init(name: SliceAttribute.extent.rawValue, value: "\(part.lowerBound)")
+            .init(name: SliceAttribute.extent.rawValue, value: "\(part.lowerBound):\(size)")
         ]
-    }
-
-    /// The part of its parent's image that an instance has.
-    private func part(of wish: InstanceWish) -> Range<UInt64>? {
-        guard let entry = types[wish.parent]?[wish.type],
-            let start = wish.value(of: .extent).flatMap({ UInt64($0) }),
-            start <= UInt64(Int.max) - entry.size
-        else { return nil }
-        return start..<start + entry.size
     }
 
     // MARK: Devices
@@ -137,7 +142,7 @@ struct SliceTypes: Sendable {
         switch storage[wish.parent] {
         case .directory(let directory):
             device = BlockDevice(path: Self.file(of: id, in: directory), created: entry.size)
-        case .image(let path, _): device = BlockDevice(path: path, part: part(of: wish))
+        case .image(let path, _): device = BlockDevice(path: path, part: wish.part)
         case nil: preconditionFailure("a parent of block devices has storage")
         }
         device.isReadOnly = wish.value(of: .readOnly) == "1"
@@ -153,7 +158,7 @@ struct SliceTypes: Sendable {
         case .directory(let directory):
             try DurableFile.remove(Self.file(of: id, in: directory))
         case .image(let path, _):
-            if let part = part(of: wish) { try BlockSpace.clear(path, part) }
+            if let part = wish.part { try BlockSpace.clear(path, part) }
         case nil: break
         }
     }
@@ -183,7 +188,7 @@ enum SliceAttribute: String, CaseIterable {
     case serial
     /// 1 for a disk that cannot be written.
     case readOnly = "read_only"
-    /// The first byte of a disk in its parent's image.
+    /// The first byte of a disk in its parent's image, and how many it has, as in 0:1048576.
     case extent
     /// What the other end of a console is: a socket, or a terminal.
     case console
@@ -212,12 +217,27 @@ enum SliceAttribute: String, CaseIterable {
         case .serial: value.utf8.count <= BlockDevice.serialBytes
         case .readOnly: value == "0" || value == "1"
         case .console: value == "socket" || value == "terminal"
-        case .extent: UInt64(value).map { $0 % ByteSize.unit == 0 } ?? false
+        case .extent: Self.part(value) != nil
         }
     }
 }
 
+extension SliceAttribute {
+    /// The bytes that an extent names.
+    static func part(_ value: String) -> Range<UInt64>? {
+        let numbers = value.split(separator: ":", omittingEmptySubsequences: false)
+            .compactMap { UInt64($0) }
+        guard numbers.count == 2, numbers.allSatisfy({ $0 % ByteSize.unit == 0 }),
+            numbers[0] <= UInt64(Int.max), numbers[1] <= UInt64(Int.max)
+        else { return nil }
+        return numbers[0]..<numbers[0] + numbers[1]
+    }
+}
+
 extension InstanceWish {
+    /// Its part of its parent's image, if it has one.
+    var part: Range<UInt64>? { value(of: .extent).flatMap { SliceAttribute.part($0) } }
+
     /// The value of an attribute; of several, the last counts.
     func value(of attribute: SliceAttribute) -> String? {
         attributes.last { $0.name == attribute.rawValue }?.value
