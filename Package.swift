@@ -53,7 +53,8 @@ let package = Package(
 
         // MARK: Layer 3 — Linux
         .target(name: "CLinuxUAPI", cSettings: [.treatAllWarnings(as: .error)]),
-        .target(name: "LinuxKernel", dependencies: ["CLinuxUAPI", "Registers"]),
+        .target(
+            name: "LinuxKernel", dependencies: ["CLinuxUAPI", "PlatformTypes", "Registers"]),
 
         // MARK: Layer 4 — services
         .target(
@@ -152,7 +153,8 @@ let package = Package(
             name: "VFIOUserWireTests",
             dependencies: ["VFIOUserWire", "VFIOInterface", "Registers"]),
         .testTarget(
-            name: "LinuxKernelTests", dependencies: ["LinuxKernel", "Registers", "TestTraits"]),
+            name: "LinuxKernelTests",
+            dependencies: ["LinuxKernel", "PlatformTypes", "Registers", "TestTraits"]),
         .target(name: "ProgramSupport", path: "Tests/Support/ProgramSupport"),
         .testTarget(
             name: "ProgramTests",

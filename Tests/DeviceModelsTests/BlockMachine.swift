@@ -1,4 +1,5 @@
 import DeviceModels
+import PlatformTypes
 import Registers
 
 /// Blocks whose requests end when a test says so, in whatever order it likes.
@@ -10,7 +11,7 @@ final class ManualStorage: BlockStorage {
     let placeCount: Int
     private(set) var blocks = [UInt8](repeating: 0, count: 64 << 10)
     /// What was begun and has not ended, in order; `submitted` of them were handed over.
-    private(set) var begun: [(place: Int, operation: BlockOperation)] = []
+    private(set) var begun: [(place: Int, operation: BlockRequest)] = []
     private(set) var submitted = 0
     private var ended: [(place: Int, outcome: BlockOutcome)] = []
     private var memory: [Int: [UInt8]] = [:]
@@ -32,7 +33,7 @@ final class ManualStorage: BlockStorage {
         ended.append((place, outcome))
     }
 
-    private func perform(_ operation: BlockOperation, _ place: Int) {
+    private func perform(_ operation: BlockRequest, _ place: Int) {
         switch operation {
         case .read(let start, let count):
             memory[place] = Array(blocks[Int(start)..<Int(start) + count])
@@ -60,7 +61,7 @@ final class ManualStorage: BlockStorage {
         memory[place] = bytes
     }
 
-    func begin(_ operation: BlockOperation, in place: Int) { begun.append((place, operation)) }
+    func begin(_ operation: BlockRequest, in place: Int) { begun.append((place, operation)) }
 
     func submit() { submitted = begun.count }
 
@@ -84,8 +85,8 @@ final class BlockMachine: QueueMachine<VirtioBlock<ManualStorage>> {
     ) throws {
         self.storage = storage
         try super.init(
-            VirtioBlock(storage: storage, queues: queues, serial: "serial-number"),
-            features: features)
+            VirtioBlock(storage: storage, queues: queues, serial: "serial-number"))
+        start(features: features)
     }
 
     /// Writes a request's header.

@@ -5,6 +5,7 @@ import Registers
 
 /// A virtio device with 64 KiB of memory, and a driver's moves on its queues.
 class QueueMachine<Device: VirtioDevice> {
+    let parent: VectorPool
     let memory = RecordingMemory()
     let endpoint: PCIEndpoint<VirtioPCI<Device>>
     private var offered: [UInt16]
@@ -13,16 +14,16 @@ class QueueMachine<Device: VirtioDevice> {
     /// from 0x8000.
     static var size: Int { 16 }
 
-    init(_ device: Device, features: UInt64 = 0) throws {
+    /// A device that nobody drives yet.
+    init(_ device: Device, vectors: Int = 8) throws {
         offered = Array(repeating: 0, count: device.queueSizes.count)
-        let parent = VectorPool(name: "parent", capacity: 8)
+        parent = VectorPool(name: "parent", capacity: vectors)
         endpoint = try PCIEndpoint(
             VirtioPCI(device), on: DeviceHost(pool: parent, holder: "device"), memory: memory)
         endpoint.writeConfig(6, at: 4, .word)
-        start(features: features)
     }
 
-    func start(features: UInt64 = 0) {
+    func start(features: UInt64) {
         set(20, 3, .byte)
         set(8, 0, .dword)
         set(12, features, .dword)

@@ -1,4 +1,5 @@
 import DeviceModels
+import PlatformTypes
 import Registers
 import TestTraits
 import Testing
@@ -71,7 +72,7 @@ struct VirtioBlockTests {
 
     @Test(.rule("BLK-3")) func eachTypeComesToWhatItIs() throws {
         for (type, data, expected) in [
-            (UInt32(4), 0, BlockOperation.flush),
+            (UInt32(4), 0, BlockRequest.flush),
             (11, 16, .discard(at: 4096, count: 1024)),
             (13, 16, .writeZeroes(at: 4096, count: 1024, mayUnmap: false)),
         ] {
@@ -189,7 +190,7 @@ struct VirtioBlockTests {
         machine.memory.store(UInt8(0x11), at: 0x9000)
         machine.request(1, sector: 0, 512)
         machine.set(20, 0, .byte)
-        machine.start()
+        machine.start(features: BlockMachine.flushFeature)
         machine.memory.store(UInt8(0x22), at: 0x9000)
         machine.request(1, sector: 0, 512)
         #expect(machine.storage.begun.count == 1, "the new write waits for the old one")
@@ -223,7 +224,7 @@ struct VirtioBlockTests {
             #expect(machine.usedIndex() == 0, "a device that needs a reset uses no buffers")
             #expect(machine.storage.placesInUse == 0)
             machine.set(20, 0, .byte)
-            machine.start()
+            machine.start(features: BlockMachine.flushFeature)
             machine.request(4, sector: 0, 0)
             #expect(machine.storage.begun.count == 1, "and works after it")
         }

@@ -41,7 +41,10 @@ struct VirtioConsoleTests {
     private let channel = ScriptedChannel()
     private let machine: ConsoleMachine
 
-    init() throws { machine = try ConsoleMachine(VirtioConsole(channel: channel)) }
+    init() throws {
+        machine = try ConsoleMachine(VirtioConsole(channel: channel))
+        machine.start(features: 0)
+    }
 
     private func output(_ count: Int, head: Int = 0) -> [UInt8] {
         let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 + head) }
@@ -133,7 +136,7 @@ struct VirtioConsoleTests {
         machine.offer([(0xc000, 64, true)])
         machine.set(20, 0, .byte)
         #expect(channel.interest == (input: false, output: false))
-        machine.start()
+        machine.start(features: 0)
         channel.room = 10_000
         channel.input = [1]
         machine.backendReady()

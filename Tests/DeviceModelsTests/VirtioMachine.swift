@@ -3,32 +3,13 @@ import IRQDomains
 import PlatformTypes
 import Registers
 
-/// A virtio entropy device with 64 KiB of memory, and a driver's moves.
-final class VirtioMachine {
-    let parent: VectorPool
-    let memory = RecordingMemory()
-    let endpoint: PCIEndpoint<VirtioPCI<VirtioRNG<ScriptedEntropy>>>
-    private static let notifications = 3 * 4096
-
+/// A virtio entropy device whose driver comes when a test says so, with rings of its own.
+final class VirtioMachine: QueueMachine<VirtioRNG<ScriptedEntropy>> {
     init(vectors: Int, entropy: ScriptedEntropy = ScriptedEntropy()) throws {
-        parent = VectorPool(name: "parent", capacity: vectors)
-        endpoint = try PCIEndpoint(
-            VirtioPCI(VirtioRNG(source: entropy)), on: DeviceHost(pool: parent, holder: "device"),
-            memory: memory)
-        endpoint.writeConfig(6, at: 4, .word)
-    }
-
-    func get(_ offset: Int, _ width: AccessWidth) -> UInt64 {
-        endpoint.readBAR(BARAccess(bar: 0, offset: offset, width: width))
-    }
-
-    func set(_ offset: Int, _ value: UInt64, _ width: AccessWidth) {
-        endpoint.writeBAR(value, BARAccess(bar: 0, offset: offset, width: width))
+        try super.init(VirtioRNG(source: entropy), vectors: vectors)
     }
 
     func isr() -> UInt64 { get(4096, .byte) }
-
-    func notify() { set(Self.notifications, 0, .word) }
 
     func enableMSIX() {
         var offset = Int(endpoint.readConfig(at: 0x34, .byte))

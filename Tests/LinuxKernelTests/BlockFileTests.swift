@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import LinuxKernel
+import PlatformTypes
 import Registers
 import Synchronization
 import TestTraits
@@ -64,11 +65,11 @@ struct BlockFileTests {
     }
 
     /// Waits until what runs has ended, and says what each request came to, by place.
-    private static func endAll(_ file: BlockFile, _ count: Int) throws -> [Int: BlockFile.Outcome] {
+    private static func endAll(_ file: BlockFile, _ count: Int) throws -> [Int: BlockOutcome] {
         let epoll = try EpollSet()
         try epoll.add(descriptor: file.descriptor, token: 1, interest: .readable)
         var ready = [EpollSet.Ready](repeating: .init(), count: 1)
-        var outcomes: [Int: BlockFile.Outcome] = [:]
+        var outcomes: [Int: BlockOutcome] = [:]
         while true {
             while let (place, outcome) = file.nextEnded() { outcomes[place] = outcome }
             if outcomes.count == count { return outcomes }
@@ -77,18 +78,16 @@ struct BlockFileTests {
     }
 
     private static func run(
-        _ file: BlockFile, _ operation: BlockFile.Operation, at offset: UInt64 = 0,
-        _ count: Int = 0,
+        _ file: BlockFile, _ operation: BlockRequest, memory: Int = 0,
         filling byte: UInt8? = nil
-    ) throws -> (outcome: BlockFile.Outcome?, bytes: [UInt8]) {
-        let needsMemory = operation == .read || byte != nil
-        let place = try #require(file.take(bytes: needsMemory ? count : 0))
+    ) throws -> (outcome: BlockOutcome?, bytes: [UInt8]) {
+        let place = try #require(file.take(bytes: memory))
         defer { file.giveBack(place) }
         if let byte { fill(file, place, byte) }
-        file.begin(operation, at: offset, count: count, in: place)
+        file.begin(operation, in: place)
         file.submit()
         let outcome = try endAll(file, 1)[place]
-        return (outcome, needsMemory ? contents(file, place) : [])
+        return (outcome, contents(file, place))
     }
 
     @Test(arguments: [true, false]) func everyOperationDoesWhatItSays(usesRing: Bool) throws {
@@ -101,23 +100,24 @@ struct BlockFileTests {
             let byte: UInt8 = durably ? 0x22 : 0x11
             let start = durably ? 65536 : 0
             let written = try Self.run(
-                file, .write(durably: durably), at: UInt64(start), 65536, filling: byte)
+                file, .write(at: UInt64(start), count: 65536, durably: durably), memory: 65536,
+                filling: byte)
             #expect(written.outcome == .done)
             #expect(try scratch.bytes(at: start, 65536) == Array(repeating: byte, count: 65536))
         }
-        let read = try Self.run(file, .read, at: 65024, 1024)
+        let read = try Self.run(file, .read(at: 65024, count: 1024), memory: 1024)
         #expect(read.outcome == .done)
         #expect(
             read.bytes == Array(repeating: 0x11, count: 512) + Array(repeating: 0x22, count: 512))
         #expect(try Self.run(file, .flush).outcome == .done)
         let space = try scratch.space
-        #expect(try Self.run(file, .discard, at: 0, 65536).outcome == .done)
+        #expect(try Self.run(file, .discard(at: 0, count: 65536)).outcome == .done)
         #expect(try scratch.bytes(at: 0, 65536) == Array(repeating: 0, count: 65536))
         #expect(try scratch.space < space, "a discard gives space back")
         for mayUnmap in [true, false] {
             let start = mayUnmap ? 65536 : 98304
             let zeroed = try Self.run(
-                file, .writeZeroes(mayUnmap: mayUnmap), at: UInt64(start), 16384)
+                file, .writeZeroes(at: UInt64(start), count: 16384, mayUnmap: mayUnmap))
             #expect(zeroed.outcome == .done)
             #expect(try scratch.bytes(at: start, 16384) == Array(repeating: 0, count: 16384))
             #expect(try scratch.bytes(at: start + 16384, 1) == [0x22], "no byte more")
@@ -132,7 +132,8 @@ struct BlockFileTests {
         #expect(places.count == BlockFile.placeCount)
         for (number, place) in places.enumerated() {
             Self.fill(file, place, UInt8(number))
-            file.begin(.write(durably: false), at: UInt64(512 * number), count: 512, in: place)
+            file.begin(
+                .write(at: UInt64(512 * number), count: 512, durably: false), in: place)
         }
         file.submit()
         let outcomes = try Self.endAll(file, places.count)
@@ -163,7 +164,7 @@ struct BlockFileTests {
         let file = try BlockFile(path: scratch.path, part: 2048..<4096, usesRing: usesRing)
         #expect(file.byteCount == 2048)
         let written = try Self.run(
-            file, .write(durably: false), at: 512, 1536, filling: 0x33)
+            file, .write(at: 512, count: 1536, durably: false), memory: 1536, filling: 0x33)
         #expect(written.outcome == .done)
         let zeroes = [UInt8](repeating: 0, count: 2560)
         #expect(try scratch.bytes(at: 0, 2560) == zeroes)
@@ -182,7 +183,7 @@ struct BlockFileTests {
         }
         try scratch.truncate(to: 4096)
         // The half that is there does not make it done.
-        #expect(try Self.run(file, .read, at: 2048, 4096).outcome == .failed)
+        #expect(try Self.run(file, .read(at: 2048, count: 4096), memory: 4096).outcome == .failed)
         #expect(heard.withLock { $0.map(\.code) } == [.block])
         #expect(heard.withLock { $0.map(\.errno) } == [EIO])
     }
@@ -233,7 +234,7 @@ struct BlockFileTests {
                 let place = try #require(file.take(bytes: 1 << 16))
                 Self.fill(file, place, 0x44)
                 file.begin(
-                    .write(durably: true), at: UInt64(number) << 16, count: 1 << 16, in: place)
+                    .write(at: UInt64(number) << 16, count: 1 << 16, durably: true), in: place)
             }
             file.submit()
             #expect(file.isBusy)
@@ -259,8 +260,10 @@ struct BlockFileTests {
                 let file = try BlockFile(path: scratch.path, usesRing: usesRing) { error in
                     heard.withLock { $0.append(error.errno) }
                 }
-                func write(_ byte: UInt8) throws -> BlockFile.Outcome? {
-                    try BlockFileTests.run(file, .write(durably: false), 512, filling: byte).outcome
+                func write(_ byte: UInt8) throws -> BlockOutcome? {
+                    try BlockFileTests.run(
+                        file, .write(at: 0, count: 512, durably: false), memory: 512, filling: byte
+                    ).outcome
                 }
                 #expect(try write(1) == .done)
                 #expect(try write(2) == .failed)

@@ -148,7 +148,8 @@ import Testing
                 == "SLICE-ATTRIBUTE")
     }
 
-    /// The definition of another slice is spoiled by hand: the part that it names is not given away.
+    /// The definition of another slice is spoiled by hand: the part that it named is not given
+    /// away.
     @Test(.rule("SLICE-13"), arguments: ["not a definition", "{}"])
     func aPartWhoseDefinitionMeansNothingIsNotGivenAway(spoiled: String) throws {
         try fill(folder.path + "/image", bytes: 4 << 20)

@@ -33,7 +33,7 @@ extension Serving {
             ) { () throws(HostError) in
                 VirtioPCI(
                     VirtioBlock(
-                        storage: FileStorage(try BlockFile(path: path, usesRing: usesRing))))
+                        storage: try BlockFile(path: path, usesRing: usesRing)))
             }
             let client = try server.client()
             let ram = try GuestRAM(
@@ -100,7 +100,7 @@ extension Serving {
                     DevicePlacement(
                         name: "device", socketPath: server.path("device"), parent: parent)
                 ) { () throws(HostError) in
-                    VirtioPCI(VirtioBlock(storage: FileStorage(try BlockFile(path: path))))
+                    VirtioPCI(VirtioBlock(storage: try BlockFile(path: path)))
                 }
                 let client = try server.client()
                 let ram = try GuestRAM(
@@ -123,7 +123,7 @@ extension Serving {
                             name: "other", socketPath: server.path("other"), parent: parent)
                     ) { () throws(HostError) in
                         VirtioPCI(
-                            VirtioBlock(storage: FileStorage(try BlockFile(path: path))))
+                            VirtioBlock(storage: try BlockFile(path: path)))
                     }
                 }
                 #expect(absent?.code == "HOST-BLOCK-FILE", "the first one has its lock")

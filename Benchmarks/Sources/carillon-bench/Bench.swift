@@ -56,7 +56,7 @@ final class Bench {
         try await servers[4].serve(
             DevicePlacement(name: "disk", socketPath: paths[4], parent: parent)
         ) { [diskPath] () throws(HostError) in
-            VirtioPCI(VirtioBlock(storage: FileStorage(try BlockFile(path: diskPath))))
+            VirtioPCI(VirtioBlock(storage: try BlockFile(path: diskPath)))
         }
         disk = try Self.driver(path: paths[4])
 

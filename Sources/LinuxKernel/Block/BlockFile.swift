@@ -1,5 +1,6 @@
 import CLinuxUAPI
 import Glibc
+public import PlatformTypes
 
 /// A regular file or a block device, or a part of one, whose blocks are read and written while the
 /// caller goes on: by io_uring where the kernel has it, by threads where not.
@@ -7,34 +8,10 @@ import Glibc
 /// A request has a place with memory of its own, from `take` until `giveBack`. While it runs, only
 /// the kernel touches that memory. Belongs to one thread at a time; its end waits for what runs.
 public final class BlockFile {
-    /// What is done with a range of bytes, counted from the part's beginning.
-    public enum Operation: Hashable, Sendable {
-        /// Fills the place's memory.
-        case read
-        /// Writes the place's memory; durable when it has ended, if so asked.
-        case write(durably: Bool)
-        /// Makes every write durable that has ended.
-        case flush
-        /// Gives the range's space back; it reads zero.
-        case discard
-        /// Has the range read zero, and keeps its space if it may not unmap it.
-        case writeZeroes(mayUnmap: Bool)
-    }
-
-    /// What a request came to.
-    public enum Outcome: Hashable, Sendable {
-        /// All of it was done.
-        case done
-        /// The host said no; the error was reported.
-        case failed
-        /// The file's file system or device does not know the operation.
-        case unsupported
-    }
-
     private struct Place {
         var memory = IOMemory()
         var isRunning = false
-        var operation = Operation.flush
+        var operation = BlockRequest.flush
         var offset: UInt64 = 0
         /// Bytes that are left to do.
         var left = 0
@@ -180,11 +157,11 @@ public final class BlockFile {
         try places[place].memory.withBytes(body)
     }
 
-    /// Begins a request at byte `offset` of the part; it runs from the next `submit` on.
+    /// Begins a request, which runs from the next `submit` on.
     ///
-    /// - Precondition: the range lies within the part, and a read or a write within the memory.
-    public func begin(_ operation: Operation, at offset: UInt64 = 0, count: Int = 0, in place: Int)
-    {
+    /// - Precondition: its range lies within the part, and a read or a write within the memory.
+    public func begin(_ operation: BlockRequest, in place: Int) {
+        let (offset, count) = operation.range
         let end = offset.addingReportingOverflow(UInt64(count))
         precondition(!end.overflow && end.partialValue <= byteCount, "a range lies within its file")
         places[place].operation = operation
@@ -209,7 +186,7 @@ public final class BlockFile {
     }
 
     /// A request that has ended, in whatever order; nil if there is none.
-    public func nextEnded() -> (place: Int, outcome: Outcome)? {
+    public func nextEnded() -> (place: Int, outcome: BlockOutcome)? {
         while let answer = nextAnswer() {
             guard let outcome = outcome(of: answer.result, in: answer.token) else { continue }
             places[answer.token].isRunning = false
@@ -241,7 +218,7 @@ public final class BlockFile {
     }
 
     /// What the request in `place` came to, or nil if it goes on.
-    private func outcome(of result: Int, in place: Int) -> Outcome? {
+    private func outcome(of result: Int, in place: Int) -> BlockOutcome? {
         if result == -Int(EINTR) || result == -Int(EAGAIN) { return goOn(place) }
         let operation = places[place].operation
         guard result >= 0 else {
@@ -266,18 +243,18 @@ public final class BlockFile {
         }
     }
 
-    private func goOn(_ place: Int) -> Outcome? {
+    private func goOn(_ place: Int) -> BlockOutcome? {
         hand(place)
         submit()
         return nil
     }
 
-    private func fail(_ operation: Operation, _ errno: CInt) -> Outcome {
+    private func fail(_ operation: BlockRequest, _ errno: CInt) -> BlockOutcome {
         onError(HostError(.block, operation.words, path, errno: errno))
         return .failed
     }
 
-    private func writePieces(_ place: Int) -> Outcome? {
+    private func writePieces(_ place: Int) -> BlockOutcome? {
         let bytes = min(Self.pieceBytes, places[place].left)
         memoryInUse += bytes - places[place].memory.byteCount
         places[place].memory.reserve(bytes)
@@ -299,14 +276,14 @@ public final class BlockFile {
         let kernel: uapi_operation
         switch place.operation {
         case .read: kernel = UAPI_OPERATION_READ
-        case .write(let durably):
+        case .write(_, _, let durably):
             kernel = durably ? UAPI_OPERATION_WRITE_DURABLY : UAPI_OPERATION_WRITE
         case .flush: kernel = UAPI_OPERATION_FLUSH
         case .discard: kernel = UAPI_OPERATION_PUNCH
         case .writeZeroes where place.writesPieces:
             kernel = UAPI_OPERATION_WRITE
             count = min(count, place.memory.byteCount)
-        case .writeZeroes(let mayUnmap):
+        case .writeZeroes(_, _, let mayUnmap):
             kernel = mayUnmap ? UAPI_OPERATION_PUNCH : UAPI_OPERATION_ZERO
         }
         // Pieces of zeroes all come from the memory's beginning.
@@ -318,9 +295,19 @@ public final class BlockFile {
     }
 }
 
-extension BlockFile.Operation {
+extension BlockRequest {
+    /// The first byte and how many; nothing for a flush.
+    fileprivate var range: (offset: UInt64, count: Int) {
+        switch self {
+        case .read(let offset, let count), .write(let offset, let count, _),
+            .discard(let offset, let count), .writeZeroes(let offset, let count, _):
+            (offset, count)
+        case .flush: (0, 0)
+        }
+    }
+
     /// As a verb phrase.
-    var words: String {
+    fileprivate var words: String {
         switch self {
         case .read: "read a block of"
         case .write: "write a block of"

@@ -19,12 +19,12 @@ struct BlockDevice: Sendable {
     /// Opens the file, and makes a device of it whose table shows no more than `vectors`.
     func open(
         vectors: Int?, onError: @escaping (HostError) -> Void
-    ) throws(HostError) -> VirtioPCI<VirtioBlock<FileStorage>> {
+    ) throws(HostError) -> VirtioPCI<VirtioBlock<BlockFile>> {
         if let created { try BlockSpace.provide(path, bytes: created) }
         let file = try BlockFile(
             path: path, part: part, isReadOnly: isReadOnly, onError: onError)
         return VirtioPCI(
-            VirtioBlock(storage: FileStorage(file), queues: queues, serial: serial),
+            VirtioBlock(storage: file, queues: queues, serial: serial),
             vectors: vectors)
     }
 }
@@ -71,6 +71,6 @@ struct BlockOptions: ParsableArguments {
 }
 
 extension BlockDevice {
-    static let queueRange = 1...VirtioBlock<FileStorage>.mostQueues
-    static let serialBytes = VirtioBlock<FileStorage>.serialBytes
+    static let queueRange = 1...VirtioBlock<BlockFile>.mostQueues
+    static let serialBytes = VirtioBlock<BlockFile>.serialBytes
 }

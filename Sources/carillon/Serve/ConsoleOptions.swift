@@ -33,10 +33,10 @@ struct ConsoleOptions: ParsableArguments {
     }
 }
 
-extension VirtioPCI where Device == VirtioConsole<HostConsole> {
+extension VirtioPCI where Device == VirtioConsole<ConsoleLine> {
     /// A console with its other end at `place`, whose table shows no more than `vectors`.
     init(at place: ConsoleLine.Place, vectors: Int?) throws(HostError) {
         self.init(
-            VirtioConsole(channel: HostConsole(try ConsoleLine(place))), vectors: vectors)
+            VirtioConsole(channel: try ConsoleLine(place)), vectors: vectors)
     }
 }

@@ -199,7 +199,8 @@ struct ModifyCommand: ParsableCommand {
             Attributes are rate_limit (PER-SECOND or PER-SECOND:BURST), trace (decisions to keep), \
             affinity (processors, as in 0,2-5), socket_mode, socket_owner, socket_group and \
             start_order (a number); of a disk also serial, read_only (0 or 1) and extent (its \
-            part of its parent's image, FIRST:BYTES); of a console also console (socket or terminal).
+            part of its parent's image, FIRST:BYTES); of a console also console (socket or \
+            terminal).
             """)
 
     @OptionGroup var slice: SliceOptions

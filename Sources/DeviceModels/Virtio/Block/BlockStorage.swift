@@ -1,3 +1,5 @@
+public import PlatformTypes
+
 /// Where a block device's blocks are kept. Requests run while the device goes on.
 ///
 /// A request has a place with memory of its own, from `take` until `giveBack`. Call only on the
@@ -22,7 +24,7 @@ public protocol BlockStorage {
     ) throws(Failure)
 
     /// Begins a request, which runs from the next `submit` on.
-    mutating func begin(_ operation: BlockOperation, in place: Int)
+    mutating func begin(_ operation: BlockRequest, in place: Int)
 
     /// Hands what was begun to the host.
     mutating func submit()
@@ -32,28 +34,4 @@ public protocol BlockStorage {
 
     /// Gives a place back in which nothing runs.
     mutating func giveBack(_ place: Int)
-}
-
-/// What is asked of a storage; ranges are bytes, and lie within it.
-public enum BlockOperation: Hashable, Sendable {
-    /// Fills the place's memory.
-    case read(at: UInt64, count: Int)
-    /// Writes the place's memory; durable when it has ended, if so asked.
-    case write(at: UInt64, count: Int, durably: Bool)
-    /// Makes every write durable that has ended.
-    case flush
-    /// The range's contents are not needed any more.
-    case discard(at: UInt64, count: Int)
-    /// Has the range read zero, and keeps its space if it may not unmap it.
-    case writeZeroes(at: UInt64, count: Int, mayUnmap: Bool)
-}
-
-/// What a request came to.
-public enum BlockOutcome: Hashable, Sendable {
-    /// All of it was done.
-    case done
-    /// The host said no.
-    case failed
-    /// The storage does not know the operation.
-    case unsupported
 }

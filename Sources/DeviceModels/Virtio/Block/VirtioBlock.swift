@@ -231,7 +231,7 @@ public struct VirtioBlock<Storage: BlockStorage>: VirtioDevice {
 
     private mutating func remember(
         _ place: Int, _ queue: Int, _ chain: SplitVirtqueue.Chain,
-        _ segments: [SplitVirtqueue.Segment], _ operation: BlockOperation
+        _ segments: [SplitVirtqueue.Segment], _ operation: BlockRequest
     ) {
         while running.count <= place { running.append(Running()) }
         running[place].queue = queue
@@ -308,7 +308,7 @@ public struct VirtioBlock<Storage: BlockStorage>: VirtioDevice {
     }
 }
 
-extension BlockOperation {
+extension BlockRequest {
     /// Memory that it needs.
     fileprivate var memoryBytes: Int {
         switch self {

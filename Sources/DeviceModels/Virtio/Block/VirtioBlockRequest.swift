@@ -6,7 +6,7 @@ struct VirtioBlockRequest {
     /// What becomes of it.
     enum Kind: Hashable {
         /// The storage does it.
-        case run(BlockOperation)
+        case run(BlockRequest)
         /// The serial number.
         case identity
         /// It breaks a rule of the device, or lies beyond its end.
@@ -78,7 +78,7 @@ struct VirtioBlockLimits {
     }
 
     private func transfer(
-        _ request: VirtioBlockRequest, _ count: UInt64, _ make: (UInt64, Int) -> BlockOperation
+        _ request: VirtioBlockRequest, _ count: UInt64, _ make: (UInt64, Int) -> BlockRequest
     ) -> VirtioBlockRequest.Kind {
         guard count % VirtioBlockRequest.sectorBytes == 0, count <= transferBytes,
             let start = start(request.sector, count)
