@@ -25,6 +25,11 @@ public enum DMAFault: String, Error, Sendable, CaseIterable {
 ///
 /// Call only on the loop that the device runs on.
 public protocol GuestMemory: AnyObject {
+    /// What is mapped now, for threads of the device's; nil if they can reach none.
+    ///
+    /// They let go of it before the owner changes what is mapped: the device is told of that.
+    var forThreads: (any ThreadMemory)? { get }
+
     /// Copies from guest memory at `source` until `bytes` is full.
     func copyIn(from source: IOVA, into bytes: inout MutableRawSpan) throws(DMAFault)
 
@@ -42,4 +47,22 @@ public protocol GuestMemory: AnyObject {
 
     /// Orders every earlier access before every later one.
     func fullFence()
+}
+
+/// Guest memory as it is mapped at one moment, for a device's threads.
+///
+/// What a client answers for by messages, and does not map, is not reachable by it. May be called
+/// from any thread.
+public protocol ThreadMemory: AnyObject, Sendable {
+    /// Copies from guest memory at `source` until `bytes` is full. On a fault no byte was copied,
+    /// unless the client took memory away meanwhile.
+    func copyIn(from source: IOVA, into bytes: inout MutableRawSpan) throws(DMAFault)
+
+    /// Copies all of `bytes` to guest memory at `target`; on a fault none, likewise.
+    func copyOut(_ bytes: RawSpan, to target: IOVA) throws(DMAFault)
+}
+
+extension GuestMemory {
+    /// There is none for threads.
+    public var forThreads: (any ThreadMemory)? { nil }
 }

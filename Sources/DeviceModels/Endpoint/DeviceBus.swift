@@ -9,7 +9,7 @@ public struct DeviceBus: ~Copyable {
     /// Accesses to guest memory that did not happen.
     public private(set) var memoryFaults: UInt64 = 0
     /// Bus Master Enable: without it no memory is reached (PCIe 6.0 §7.5.1.1.3).
-    package var isBusMaster = false
+    public package(set) var isBusMaster = false
 
     /// The timer's period, or nil while it does not run.
     public private(set) var timerNanoseconds: UInt64?
@@ -22,6 +22,10 @@ public struct DeviceBus: ~Copyable {
         self.interrupts = interrupts
         self.memory = memory
     }
+
+    /// What the device's threads reach of guest memory now; nil for nothing. They let go of it when
+    /// the device is told that memory changes.
+    public var memoryForThreads: (any ThreadMemory)? { isBusMaster ? memory.forThreads : nil }
 
     /// Has `timerExpired` called every `nanoseconds` from now on, or no more with nil.
     ///

@@ -50,9 +50,13 @@ public struct DeviceInterrupts: ~Copyable {
             vectors: function.leasedCount, slots: store?.slotCount ?? 0, on: host)
         receivers = Array(repeating: [], count: function.leasedCount)
         outbox.sends.reserveCapacity(function.sourceCount)
-        if case .atCreation = admission {
-            for place in 0..<leases.vectorCount { try leases.reserve(place, active: false) }
-        }
+        let early =
+            switch admission {
+            case .atCreation: leases.vectorCount
+            case .first(let count): min(count, leases.vectorCount)
+            case .onRequest: 0
+            }
+        for place in 0..<early { try leases.reserve(place, active: false) }
         for place in leases.vectorCount..<leases.count {
             try leases.reserve(place, active: false)
         }

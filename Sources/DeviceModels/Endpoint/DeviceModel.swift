@@ -46,6 +46,18 @@ public protocol DeviceModel: SendableMetatype {
 
     /// The backend may have something; returns whether it had.
     mutating func backendReady(on bus: inout DeviceBus) -> Bool
+
+    /// Guest memory is about to change, or to be out of the device's reach: when this has returned,
+    /// no thread of the device's touches it, until `memoryChanged`.
+    mutating func memoryWillChange(on bus: inout DeviceBus)
+
+    /// Guest memory has changed, or Bus Master Enable has: what the bus has for threads is new.
+    mutating func memoryChanged(on bus: inout DeviceBus)
+
+    /// The parent wants back what backs interrupts that the device has promised on request, and
+    /// that its driver can ask for again. Returns how many it took back; nil if the device has no
+    /// way to tell its driver.
+    mutating func revokeInterrupts(on bus: inout DeviceBus) -> Int?
 }
 
 extension DeviceModel {
@@ -66,6 +78,15 @@ extension DeviceModel {
 
     /// There is none.
     public mutating func backendReady(on bus: inout DeviceBus) -> Bool { false }
+
+    /// The device has no threads.
+    public mutating func memoryWillChange(on bus: inout DeviceBus) {}
+
+    /// It has none.
+    public mutating func memoryChanged(on bus: inout DeviceBus) {}
+
+    /// Its driver cannot be told.
+    public mutating func revokeInterrupts(on bus: inout DeviceBus) -> Int? { nil }
 }
 
 /// When the vectors of a device are leased from the parent.
@@ -73,6 +94,8 @@ public enum VectorAdmission: Sendable {
     /// All of the table when the device is created, or creation fails: for devices that have no way
     /// to tell their driver no later.
     case atCreation
+    /// So many from the first on when the device is created, the others on request.
+    case first(Int)
     /// By the device itself, at the moment when its driver can still hear no.
     case onRequest
 }

@@ -76,7 +76,7 @@ public final class PCIEndpoint<Model: DeviceModel> {
     private func apply(_ changes: ConfigChanges) {
         guard !changes.isEmpty else { return }
         if let command = changes.command?.after {
-            bus.isBusMaster = command.contains(.busMaster)
+            setBusMaster(command.contains(.busMaster))
             bus.interrupts.setBusMaster(command.contains(.busMaster))
             bus.interrupts.setPin(.interruptDisable, command.contains(.interruptDisable))
         }
@@ -102,6 +102,11 @@ public final class PCIEndpoint<Model: DeviceModel> {
         updateReach()
     }
 
+    private func setBusMaster(_ isOn: Bool) {
+        guard isOn != bus.isBusMaster else { return }
+        changeMemory { bus.isBusMaster = isOn }
+    }
+
     private func updateReach() {
         for bar in description.bars {
             barReach[bar.index] = config.barAddress(bar.index) == nil ? 0 : Int(clamping: bar.size)
@@ -109,6 +114,18 @@ public final class PCIEndpoint<Model: DeviceModel> {
     }
 
     // MARK: Events
+
+    /// Changes what guest memory the bus reaches, while no thread of the device's does.
+    package func changeMemory<Result, Failure>(
+        _ change: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        model.memoryWillChange(on: &bus)
+        defer { model.memoryChanged(on: &bus) }
+        return try change()
+    }
+
+    /// Has the device give back what backs its interrupts on request.
+    package func revokeInterrupts() -> Int? { model.revokeInterrupts(on: &bus) }
 
     /// The timer of the bus has expired `expirations` times.
     package func expireTimer(_ expirations: UInt64) {
@@ -131,6 +148,7 @@ public final class PCIEndpoint<Model: DeviceModel> {
     private func reset(keepingCauses: Bool) {
         resets &+= 1
         config.reset()
+        if keepingCauses { setBusMaster(false) }
         bus.isBusMaster = false
         bus.interrupts.reset(keepingCauses: keepingCauses)
         updateReach()

@@ -18,14 +18,16 @@ package final class DMAMap: GuestMemory {
         case splitsRegion
     }
 
-    /// Whether the client took memory away under a mapping.
-    package private(set) var isTruncated = false
     /// By which memory without a descriptor is reached, if it may be.
     package weak var messages: (any MessageMemory)?
     /// By which interrupt messages leave that are not for mapped memory, if they may.
     package weak var posted: (any PostedWrites)?
 
-    private var regions: [DMARegion] = []
+    private var regions = DMARegions() {
+        didSet { lent = nil }
+    }
+    /// What threads of the device reach, if they do.
+    private var lent: MappedRegions?
     private let limit: Int
 
     package init(limit: Int) { self.limit = limit }
@@ -33,27 +35,32 @@ package final class DMAMap: GuestMemory {
     /// The number of regions.
     package var count: Int { regions.count }
 
+    /// Whether the client took memory away under a mapping.
+    package var isTruncated: Bool { hasSeenTruncation || lent?.isTruncated == true }
+    private var hasSeenTruncation = false
+
+    package var forThreads: (any ThreadMemory)? {
+        if let lent { return lent }
+        let made = MappedRegions(regions)
+        lent = made
+        return made
+    }
+
     // MARK: Changes
 
     /// Adds the region that the client describes. Mapping the same range again is harmless.
     package func map(
         _ range: ClosedRange<UInt64>, access: DMAFlags, memory: MappedMemory?
     ) throws(Refusal) {
-        let position = firstIndex(endingAfter: range.lowerBound)
-        if position < regions.count, regions[position].range.overlaps(range) {
-            guard regions[position].range == range else { throw .overlap }
-            regions[position] = DMARegion(range: range, access: access, memory: memory)
-            return
-        }
-        guard regions.count < limit else { throw .tooMany }
-        regions.insert(DMARegion(range: range, access: access, memory: memory), at: position)
+        if let refusal = canMap(range) { throw refusal }
+        keepTruncation()
+        regions.put(DMARegion(range: range, access: access, memory: memory))
     }
 
     /// Checks that `range` could be mapped, before anything is done for it.
     package func canMap(_ range: ClosedRange<UInt64>) -> Refusal? {
-        let position = firstIndex(endingAfter: range.lowerBound)
-        if position < regions.count, regions[position].range.overlaps(range) {
-            return regions[position].range == range ? nil : .overlap
+        if let there = regions.first(overlapping: range) {
+            return there.range == range ? nil : .overlap
         }
         return regions.count < limit ? nil : .tooMany
     }
@@ -62,44 +69,22 @@ package final class DMAMap: GuestMemory {
     ///
     /// Returns how many were dropped.
     package func unmap(_ range: ClosedRange<UInt64>) throws(Refusal) -> Int {
-        let first = firstIndex(endingAfter: range.lowerBound)
-        var last = first
-        while last < regions.count, regions[last].range.overlaps(range) {
-            let inner = regions[last].range
-            guard inner.lowerBound >= range.lowerBound, inner.upperBound <= range.upperBound else {
-                throw .splitsRegion
-            }
-            last += 1
-        }
-        regions.removeSubrange(first..<last)
-        return last - first
+        keepTruncation()
+        guard let count = regions.removeAll(inside: range) else { throw .splitsRegion }
+        return count
     }
 
     /// Drops every region.
     package func removeAll() {
-        regions.removeAll()
-        isTruncated = false
+        regions = DMARegions()
+        hasSeenTruncation = false
     }
+
+    private func keepTruncation() { hasSeenTruncation = isTruncated }
 
     /// The region that contains `address`, to be kept while its memory is in use.
     package func region(containing address: IOVA) -> DMARegion? {
-        let position = firstIndex(endingAfter: address.rawValue)
-        guard position < regions.count, regions[position].range.contains(address.rawValue) else {
-            return nil
-        }
-        return regions[position]
-    }
-
-    /// The first region that ends after `address`; regions are in ascending order.
-    private func firstIndex(endingAfter address: UInt64) -> Int {
-        var low = 0
-        var high = regions.count
-        while low < high {
-            let middle = (low + high) / 2
-            let isCandidate = regions[middle].range.upperBound >= address
-            if isCandidate { high = middle } else { low = middle + 1 }
-        }
-        return low
+        regions.region(containing: address.rawValue)
     }
 
     // MARK: Access
@@ -110,7 +95,7 @@ package final class DMAMap: GuestMemory {
         while done < bytes.byteCount {
             let piece = try place(source, done, bytes.byteCount, .read)
             var part = bytes._mutatingExtracting(done..<done + piece.count)
-            if let memory = piece.memory {
+            if let memory = piece.region.memory {
                 try verify(memory.copyIn(from: piece.offset, into: &part))
             } else {
                 try ask(piece, into: &part)
@@ -125,7 +110,7 @@ package final class DMAMap: GuestMemory {
         while done < bytes.byteCount {
             let piece = try place(target, done, bytes.byteCount, .write)
             let part = bytes.extracting(done..<done + piece.count)
-            if let memory = piece.memory {
+            if let memory = piece.region.memory {
                 try verify(memory.copyOut(part, to: piece.offset))
             } else {
                 try tell(part, piece)
@@ -137,7 +122,7 @@ package final class DMAMap: GuestMemory {
     package func loadAcquiring32(at source: IOVA) throws(DMAFault) -> UInt32 {
         let piece = try place(source, 0, 4, .read)
         guard piece.count == 4 else { throw .misaligned }
-        guard let memory = piece.memory else {
+        guard let memory = piece.region.memory else {
             return UInt32(truncatingIfNeeded: try askForWord(piece))
         }
         return try value(memory.loadAcquire32(at: piece.offset))
@@ -146,7 +131,7 @@ package final class DMAMap: GuestMemory {
     package func loadAcquiring16(at source: IOVA) throws(DMAFault) -> UInt16 {
         let piece = try place(source, 0, 2, .read)
         guard piece.count == 2 else { throw .misaligned }
-        guard let memory = piece.memory else {
+        guard let memory = piece.region.memory else {
             return UInt16(truncatingIfNeeded: try askForWord(piece))
         }
         return try value(memory.loadAcquire16(at: piece.offset))
@@ -155,7 +140,7 @@ package final class DMAMap: GuestMemory {
     package func storeReleasing16(_ value: UInt16, at target: IOVA) throws(DMAFault) {
         let piece = try place(target, 0, 2, .write)
         guard piece.count == 2 else { throw .misaligned }
-        guard let memory = piece.memory else {
+        guard let memory = piece.region.memory else {
             guard let messages else { throw .inaccessible }
             let bytes = [UInt8(truncatingIfNeeded: value), UInt8(truncatingIfNeeded: value >> 8)]
             return try messages.write(bytes, at: piece.address)
@@ -172,7 +157,7 @@ package final class DMAMap: GuestMemory {
             return try posted.post(message.data, at: message.address)
         }
         let piece = try place(target, 0, 4, .write)
-        guard piece.count == 4, let memory = piece.memory else { throw .misaligned }
+        guard piece.count == 4, let memory = piece.region.memory else { throw .misaligned }
         try verify(memory.storeRelease32(message.data, at: piece.offset))
     }
 
@@ -184,29 +169,12 @@ package final class DMAMap: GuestMemory {
         while done < count { done += try place(start, done, count, access).count }
     }
 
-    /// A part of an access that lies in one region: in memory, or with the client.
-    private struct Piece {
-        let memory: MappedMemory?
-        let address: UInt64
-        let offset: Int
-        let count: Int
-    }
-
     private func place(
         _ start: IOVA, _ done: Int, _ total: Int, _ access: DMAFlags
-    ) throws(DMAFault) -> Piece {
-        guard let address = start.advanced(by: UInt64(done)),
-            let region = region(containing: address)
-        else { throw .unmapped }
-        guard region.access.contains(access) else {
-            throw access == .write ? .readOnly : .inaccessible
-        }
-        if region.memory == nil, messages == nil { throw .inaccessible }
-        let after = region.range.upperBound - address.rawValue
-        return Piece(
-            memory: region.memory, address: address.rawValue,
-            offset: Int(truncatingIfNeeded: address.rawValue - region.range.lowerBound),
-            count: Int(min(UInt64(total - done - 1), after)) + 1)
+    ) throws(DMAFault) -> DMARegions.Piece {
+        let piece = try regions.piece(start, done, total, access)
+        if piece.region.memory == nil, messages == nil { throw .inaccessible }
+        return piece
     }
 
     private func value<Value>(
@@ -222,7 +190,7 @@ package final class DMAMap: GuestMemory {
 
     // MARK: By messages
 
-    private func ask(_ piece: Piece, into bytes: inout MutableRawSpan) throws(DMAFault) {
+    private func ask(_ piece: DMARegions.Piece, into bytes: inout MutableRawSpan) throws(DMAFault) {
         guard let messages else { throw .inaccessible }
         var done = 0
         while done < piece.count {
@@ -235,7 +203,7 @@ package final class DMAMap: GuestMemory {
         }
     }
 
-    private func tell(_ bytes: RawSpan, _ piece: Piece) throws(DMAFault) {
+    private func tell(_ bytes: RawSpan, _ piece: DMARegions.Piece) throws(DMAFault) {
         guard let messages else { throw .inaccessible }
         var done = 0
         while done < piece.count {
@@ -247,7 +215,7 @@ package final class DMAMap: GuestMemory {
     }
 
     /// A value of up to eight bytes, little-endian.
-    private func askForWord(_ piece: Piece) throws(DMAFault) -> UInt64 {
+    private func askForWord(_ piece: DMARegions.Piece) throws(DMAFault) -> UInt64 {
         guard piece.address % UInt64(piece.count) == 0 else { throw .misaligned }
         guard let messages else { throw .inaccessible }
         return try messages.read(at: piece.address, piece.count).reversed()
@@ -255,14 +223,7 @@ package final class DMAMap: GuestMemory {
     }
 
     private func verify(_ outcome: MappedMemory.Outcome) throws(DMAFault) {
-        switch outcome {
-        case .ok: return
-        case .readOnly: throw .readOnly
-        case .truncated:
-            isTruncated = true
-            throw .truncated
-        case .misaligned: throw .misaligned
-        case .outOfBounds: preconditionFailure("a region's memory covers its range")
-        }
+        if outcome == .truncated { hasSeenTruncation = true }
+        try outcome.check()
     }
 }

@@ -247,7 +247,7 @@ final class ServedDevice<Model: DeviceModel> {
         wiring.removeAll()
         endpoint.reset()
         recalledResets = endpoint.resets
-        memory.removeAll()
+        endpoint.changeMemory { memory.removeAll() }
         memory.messages = nil
         memory.posted = nil
         resumeClient = nil

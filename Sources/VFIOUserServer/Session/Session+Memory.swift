@@ -17,7 +17,9 @@ extension Session {
             memory = try mapping(of: map, descriptor)
         }
         do throws(DMAMap.Refusal) {
-            try device.memory.map(map.addresses, access: map.flags, memory: memory)
+            try device.endpoint.changeMemory { () throws(DMAMap.Refusal) in
+                try device.memory.map(map.addresses, access: map.flags, memory: memory)
+            }
         } catch { throw RequestRefusal(error) }
     }
 
@@ -28,7 +30,7 @@ extension Session {
             throw RequestRefusal(.notSupported, "dirty-pages-not-tracked")
         }
         switch try scope(of: unmap) {
-        case .all: device.memory.removeAll()
+        case .all: device.endpoint.changeMemory { device.memory.removeAll() }
         case .addresses(let range): try remove(range)
         }
         Reply.append(to: header, into: &output) {
@@ -46,7 +48,9 @@ extension Session {
 
     private func remove(_ range: ClosedRange<UInt64>) throws(RequestRefusal) {
         do throws(DMAMap.Refusal) {
-            _ = try device.memory.unmap(range)
+            try device.endpoint.changeMemory { () throws(DMAMap.Refusal) in
+                _ = try device.memory.unmap(range)
+            }
         } catch { throw RequestRefusal(error) }
     }
 
