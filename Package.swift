@@ -70,6 +70,8 @@ let package = Package(
                 "Registers", .product(name: "BasicContainers", package: "swift-collections"),
             ]),
         .target(
+            name: "AcceleratorEngines", dependencies: ["DeviceModels", "LinuxKernel", "PlatformTypes"]),
+        .target(
             name: "MediatedDevices", dependencies: ["IRQDomains", "LinuxKernel", "VFIOUserServer"]),
 
         // MARK: Layer 5 — programs

@@ -1,4 +1,3 @@
-import CLinuxUAPI
 import Synchronization
 
 /// Threads that make blocking calls for those who must not block, shared by the whole process.
@@ -41,14 +40,9 @@ final class IOWorkers: Sendable {
 
     private let jobs = Mutex<[Job]>([])
     /// Counts jobs that no thread has taken.
-    private let waiting: OwnedDescriptor
+    private let waiting: KernelSemaphore
 
-    private init() throws(HostError) {
-        try HostFaults.meet(.eventFD, "create", "a semaphore")
-        waiting = OwnedDescriptor(
-            adopting: try HostError.check(
-                uapi_semaphore_create(), .eventFD, "create", "a semaphore"))
-    }
+    private init() throws(HostError) { waiting = try KernelSemaphore() }
 
     /// The workers of this process; the first call starts them, and they stay.
     static func shared() throws(HostError) -> IOWorkers {
@@ -71,14 +65,12 @@ final class IOWorkers: Sendable {
     /// Has a thread make the request, and give the answer to `answers`.
     func begin(_ request: FileRequest, for answers: Answers) {
         jobs.withLock { $0.append(Job(request: request, answers: answers)) }
-        let isPosted = uapi_semaphore_post(waiting.raw) == 0
-        precondition(isPosted, "a semaphore takes a signal")
+        waiting.post()
     }
 
     private func work() {
         while true {
-            let isTaken = uapi_semaphore_wait(waiting.raw) == 0
-            precondition(isTaken, "a semaphore can be waited for")
+            waiting.wait()
             let job = jobs.withLock { $0.removeFirst() }
             job.answers.add(job.request.token, job.request.perform())
         }

@@ -24,6 +24,7 @@ extension HostError {
             case block = "HOST-BLOCK"
             case ring = "HOST-RING"
             case console = "HOST-CONSOLE"
+            case accelerator = "HOST-ACCELERATOR"
             case serviceManager = "HOST-NOTIFY"
         }
 
@@ -86,6 +87,8 @@ extension HostError {
         public static var ring: Code { Code(.ring) }
         /// A console's terminal could not be opened, or no link to it be made.
         public static var console: Code { Code(.console) }
+        /// An accelerator has not what was asked of it.
+        public static var accelerator: Code { Code(.accelerator) }
         /// The service manager could not be told.
         public static var serviceManager: Code { Code(.serviceManager) }
     }
@@ -118,6 +121,7 @@ extension HostError.Code {
         case .block: "A block could not be read, written, flushed or discarded."
         case .ring: "The kernel gave no io_uring; threads do its work."
         case .console: "A console's terminal could not be opened, or no link to it be made."
+        case .accelerator: "An accelerator has not what was asked of it."
         case .serviceManager: "The service manager could not be told."
         }
     }
@@ -148,6 +152,7 @@ extension HostError.Code {
         case .block: "Check the space of its file system, and the disk below."
         case .ring: "Check the sysctl kernel.io_uring_disabled and seccomp filters."
         case .console: "Check that /dev/pts is mounted, and the path of the link."
+        case .accelerator: "An accelerator has not what was asked of it."
         case .serviceManager: "Check what NOTIFY_SOCKET names, or unset it."
         }
     }

@@ -1,0 +1,83 @@
+public import DeviceModels
+import LinuxKernel
+public import PlatformTypes
+
+/// A function's part of an accelerator: its queues at the engines of one group.
+///
+/// Belongs to one thread at a time. Its end waits for what runs.
+public final class AcceleratorShare: WorkEngines {
+    private let accelerator: Accelerator
+    private let number: Int
+    private let group: EngineGroup
+    private let signals: MemberSignals
+    private let member: Int
+    private var isOpen: [Int: Bool] = [:]
+    /// What has ended, oldest last.
+    private var ended: [WorkEnded] = []
+
+    init(
+        of accelerator: Accelerator, number: Int, _ group: EngineGroup, _ signals: MemberSignals
+    ) {
+        self.accelerator = accelerator
+        self.number = number
+        self.group = group
+        self.signals = signals
+        member = group.change { [signals] in $0.join(signals) }
+    }
+
+    deinit {
+        for queue in isOpen.keys { _ = close(queue) }
+        group.change { [member] in $0.leave(member) }
+        accelerator.end(share: number)
+    }
+
+    public var descriptor: Int32 { signals.ready.raw }
+
+    public func open(_ queue: Int, _ limits: WorkLimits) {
+        isOpen[queue] = true
+        group.change { [member] in $0.open(member, queue, limits) }
+    }
+
+    public func close(_ queue: Int) -> Int {
+        let count = drop(queue)
+        isOpen[queue] = nil
+        group.change { [member] in $0.close(member, queue) }
+        return count
+    }
+
+    public func drop(_ queue: Int) -> Int {
+        let (count, isBusy) = group.change { [member] in $0.drop(member, queue) }
+        if isBusy { signals.quiet.wait() }
+        return count
+    }
+
+    public func submit(_ descriptor: DSADescriptor, to queue: Int, below entries: Int) -> Bool {
+        group.change { [member] in $0.submit(descriptor, member, queue, below: entries) }
+    }
+
+    public func occupancy(of queue: Int) -> Int {
+        group.read { [member] in $0.occupancy(member, queue) }
+    }
+
+    public func isIdle(_ queue: Int) -> Bool {
+        group.change { [member] in $0.isIdle(member, queue) }
+    }
+
+    public func nextEnded() -> WorkEnded? {
+        if ended.isEmpty {
+            _ = signals.ready.drain()
+            ended = group.change { [member] in $0.takeEnded(member) }
+            ended.reverse()
+        }
+        return ended.popLast()
+    }
+
+    public func pause() {
+        let isBusy = group.change { [member] in $0.pause(member) }
+        if isBusy { signals.quiet.wait() }
+    }
+
+    public func resume(_ memory: (any ThreadMemory)?, _ handles: InterruptHandles) {
+        group.change { [member] in $0.resume(member, memory, handles) }
+    }
+}
