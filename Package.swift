@@ -78,7 +78,7 @@ let package = Package(
         .executableTarget(
             name: "carillon",
             dependencies: [
-                "MediatedDevices", "VFIOUserServer", "VFIOUserClient", "DeviceModels", "IRQDomains",
+                "AcceleratorEngines", "MediatedDevices", "VFIOUserServer", "VFIOUserClient", "DeviceModels", "IRQDomains",
                 "MessageSignaledInterrupts", "InterruptTrace", "LinuxKernel", "PlatformTypes",
                 "Registers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),

@@ -195,12 +195,14 @@ public final class VFIOUserServer: Sendable {
                 let listener = DeviceListener(
                     socket, device: device, placement: placement, loop: loop, observe: observe)
                 try device.live(on: loop)
+                try device.takeStores(at: placement, on: loop)
                 try loop.add(listener)
                 loop.residents[number] = Resident(
                     report: { DeviceReport(of: device) },
                     excerpt: { device.excerpt(from: $0, capacity: $1) },
                     changeBudget: { device.changeBudget(to: $0) },
-                    move: { device.move($0, to: $1) }, client: { device.client },
+                    move: { device.move($0, to: $1) }, revoke: { device.revoke(limit: $0) },
+                    client: { device.client },
                     drain: { listener.drain($0) }, close: { listener.close($0) })
             } catch {
                 device.leaveLoop()
@@ -219,6 +221,7 @@ struct Resident {
     let move:
         (VFIOUserServer.GuestInterrupt, CPUSet)
             -> Result<VectorTarget, VFIOUserServer.MoveError>
+    let revoke: (Int?) -> Result<Int, VFIOUserServer.RevocationError>
     let client: () -> DeviceReport.Client?
     let drain: (@escaping () -> Void) -> Void
     let close: (DisconnectReason) -> Void

@@ -15,7 +15,7 @@ struct Carillon: AsyncParsableCommand {
             TryCommand.self, ServeCommand.self, StatusCommand.self, InterruptsCommand.self,
             BudgetCommand.self, MoveCommand.self, TypesCommand.self, ListCommand.self,
             DefineCommand.self, UndefineCommand.self, ModifyCommand.self, StartCommand.self,
-            StopCommand.self, ShowCommand.self, CloudHypervisorArgsCommand.self,
+            StopCommand.self, AcceleratorCommand.self, ShowCommand.self, CloudHypervisorArgsCommand.self,
             LibvirtXMLCommand.self, CDICommand.self, TopCommand.self, TraceCommand.self,
             ExplainCommand.self,
             QEMUArgsCommand.self,

@@ -49,6 +49,24 @@ extension PCIEndpoint {
         }
     }
 
+    /// A processor stores 64 bytes at once at the bus address `address`, a multiple of 64. Returns
+    /// false if no BAR is there.
+    package func store(line: RawSpan, at address: UInt64) -> Bool {
+        for bar in description.bars {
+            guard let start = config.barAddress(bar.index), address >= start,
+                address - start <= UInt64(barReach[bar.index]) &- 64, barReach[bar.index] >= 64
+            else { continue }
+            for part in 0..<8 {
+                writeBAR(
+                    line.littleEndian(at: 8 * part),
+                    BARAccess(
+                        bar: bar.index, offset: Int(address - start) + 8 * part, width: .qword))
+            }
+            return true
+        }
+        return false
+    }
+
     private enum Place {
         case undecoded
         case table(Int)

@@ -19,7 +19,10 @@ public struct DevicePlacement: Sendable {
     /// Whether the device's message store, if it has one, is offered only where messages are
     /// remapped: by the parent, or the device is not offered, and by the guest, slot by slot.
     public var storeNeedsRemapping = false
-    /// Who may connect.
+    /// Where a processor's 64-byte stores to the device's BARs can be handed in beside the client's
+    /// own writes; nil for nowhere. See `docs/specifications/dsa.md`.
+    public var storesPath: String?
+    /// Who may connect, at either path.
     public var access = SocketAccess()
     /// Where the device's interrupts should go; nil for anywhere.
     public var affinity: VectorAffinity?

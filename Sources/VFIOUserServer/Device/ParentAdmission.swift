@@ -4,13 +4,13 @@ import IRQDomains
 final class ParentAdmission {
     private let parent: VectorPool
     private let name: String
-    private var isAdmitted: Bool
+    private var budget: VectorBudget?
 
     init(_ placement: DevicePlacement) throws(VectorRefusal) {
         parent = placement.parent
         name = placement.name
-        isAdmitted = placement.budget != nil
-        if let budget = placement.budget { try parent.admit(name, budget) }
+        budget = placement.budget
+        if let budget { try parent.admit(name, budget) }
     }
 
     /// The parent's name.
@@ -19,10 +19,19 @@ final class ParentAdmission {
     /// Agrees upon another budget.
     func change(to budget: VectorBudget) throws(VectorRefusal) {
         try parent.admit(name, budget)
-        isAdmitted = true
+        self.budget = budget
     }
 
-    deinit { if isAdmitted { parent.dismiss(name) } }
+    /// Agrees upon a budget with another limit, and as much of the guarantee as that allows.
+    func change(limit: Int) throws(VectorRefusal) {
+        let guarantee = min(budget?.guarantee ?? 0, max(limit, 0))
+        guard let budget = VectorBudget(guarantee: guarantee, limit: max(limit, 0)) else {
+            preconditionFailure("a guarantee that is no more than its limit is one")
+        }
+        try change(to: budget)
+    }
+
+    deinit { if budget != nil { parent.dismiss(name) } }
 }
 
 extension ServedDevice {

@@ -35,6 +35,7 @@ final class ServedDevice<Model: DeviceModel> {
 
     private let hostEvents: HostEvents
     private var hostSources: [LoopSource] = []
+    private var storeListener: StoreListener<Model>?
     let admission: ParentAdmission
     /// Whether the client is to let go of the device.
     private(set) var isWantedBack = false
@@ -115,6 +116,17 @@ final class ServedDevice<Model: DeviceModel> {
         precondition(stopped != nil || rateTimer == nil, "a timer can be stopped")
         for source in hostSources { loop?.remove(source) }
         hostSources = []
+        storeListener?.close()
+        storeListener = nil
+    }
+
+    /// Waits for stores at the path that the placement names, if it names one.
+    func takeStores(at placement: DevicePlacement, on loop: EventLoop) throws(HostError) {
+        guard let path = placement.storesPath else { return }
+        let listener = StoreListener(
+            try UnixListener(path: path, access: placement.access), of: self, on: loop)
+        try loop.add(listener)
+        storeListener = listener
     }
 
     /// Has the pin unmasked whenever `event` is signalled; nil ends that.

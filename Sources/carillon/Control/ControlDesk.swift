@@ -11,6 +11,8 @@ struct ControlDesk: Sendable {
     let placements: @Sendable () -> [DevicePlacement]
     /// Who answers verbs about slices; nil where there are none.
     var slices: SliceDesk?
+    /// Who answers verbs about accelerators; nil where there are none.
+    var accelerators: AcceleratorDesk?
 
     /// The answer to `request`.
     func answer(_ request: ControlRequest) async -> ControlReply {
@@ -19,6 +21,7 @@ struct ControlDesk: Sendable {
         case .irqs: return await interrupts(of: request.device)
         case .budget: return await setBudget(request)
         case .move: return await move(request)
+        case .accelerator: return await answerAboutAccelerators(request)
         case .slices: return await answerAboutSlices(request)
         case .trace: return await trace(of: request.device, from: request.first ?? 0)
         }
@@ -76,6 +79,13 @@ struct ControlDesk: Sendable {
             try await server.setBudget(of: placement.name, to: budget)
             return ControlReply()
         } catch { return .failed(error.code, error.sentence) }
+    }
+
+    private func answerAboutAccelerators(_ request: ControlRequest) async -> ControlReply {
+        guard let accelerators, let request = request.accelerator else {
+            return .failed("CONTROL-REQUEST", "this server has no accelerators")
+        }
+        return await accelerators.answer(request)
     }
 
     private func answerAboutSlices(_ request: ControlRequest) async -> ControlReply {

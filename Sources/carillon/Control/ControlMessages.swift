@@ -1,7 +1,7 @@
 /// What a verb asks a running server, as one line of JSON.
 struct ControlRequest: Codable, Sendable {
     enum Verb: String, Codable, Sendable {
-        case status, irqs, budget, trace, move, slices
+        case status, irqs, budget, trace, move, slices, accelerator
     }
 
     let verb: Verb
@@ -15,6 +15,8 @@ struct ControlRequest: Codable, Sendable {
     var processors: String?
     /// What is asked about slices.
     var slices: SliceRequest?
+    /// What is asked about accelerators.
+    var accelerator: AcceleratorRequest?
     /// The number of the first event of a trace that is asked for.
     var first: UInt64?
 }
@@ -32,6 +34,7 @@ struct ControlReply: Codable, Sendable {
     var trace: TraceDocument?
     var moved: MoveDocument?
     var slices: SlicesDocument?
+    var accelerator: AcceleratorDocument?
 
     static func failed(_ code: String, _ message: String) -> Self {
         ControlReply(failure: Failure(code: code, message: message))

@@ -1,3 +1,4 @@
+import AcceleratorEngines
 import DeviceModels
 import LinuxKernel
 import MessageSignaledInterrupts
@@ -12,6 +13,8 @@ enum DeviceOffer: Sendable {
     /// A console device, likewise.
     case virtioConsole(ConsoleLine.Place, vectors: Int?)
     case interruptTester(InterruptTester)
+    /// A share of an accelerator.
+    case accelerator(Accelerator, DSAConfiguration)
 
     /// Vectors that are enough for the device to refuse nothing.
     var vectors: Int {
@@ -23,13 +26,14 @@ enum DeviceOffer: Sendable {
         case .interruptTester(let tester):
             max(tester.configuration.vectors, tester.configuration.messages?.messages ?? 0)
                 + tester.configuration.slots
+        case .accelerator(_, let shape): shape.vectors
         }
     }
 
     /// Whether it has no way to tell its driver no, so that all must be guaranteed.
     var needsAllVectors: Bool {
         switch self {
-        case .virtioRNG, .virtioBlock, .virtioConsole: false
+        case .virtioRNG, .virtioBlock, .virtioConsole, .accelerator: false
         case .interruptTester: true
         }
     }
@@ -55,6 +59,11 @@ enum DeviceOffer: Sendable {
                 try VirtioPCI(at: place, vectors: vectors)
             }
         case .interruptTester(let tester): try await server.serve(placement) { tester }
+        case .accelerator(let accelerator, let shape):
+            try await server.serve(placement) { () throws(HostError) in
+                DSAFunction(
+                    shape, engines: try accelerator.share(for: placement.name, shape))
+            }
         }
     }
 }

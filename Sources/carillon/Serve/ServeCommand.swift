@@ -28,6 +28,10 @@ struct ServeCommand: AsyncParsableCommand {
         case virtioBlock = "virtio-blk"
         case virtioConsole = "virtio-console"
         case interruptTester = "interrupt-tester"
+        case accelerator = "dsa"
+
+        /// Those that can be served without `--config`.
+        static let alone = allCases.filter { $0 != .accelerator }
     }
 
     /// How much is logged.
@@ -38,7 +42,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Argument(
         help: """
             The device, without --config: \
-            \(Device.allCases.map(\.rawValue).joined(separator: ", ")).
+            \(Device.alone.map(\.rawValue).joined(separator: ", ")).
             """)
     var device: Device?
 
@@ -154,6 +158,9 @@ struct ServeCommand: AsyncParsableCommand {
             }
         } else if device == nil {
             throw ValidationError("A device, or --config with a file, says what is served.")
+        }
+        guard device != .accelerator else {
+            throw ValidationError("A dsa is a slice of an accelerator, which --config describes.")
         }
         guard (0...1_000_000).contains(refuse) else {
             throw ValidationError("--refuse takes a number from 0 to 1000000.")
@@ -285,6 +292,7 @@ struct ServeCommand: AsyncParsableCommand {
             try sockets.map { _ in
                 .interruptTester(try InterruptTester(tester.configuration))
             }
+        case .accelerator: []
         }
     }
 }

@@ -35,6 +35,9 @@ final class SliceCatalog: DeviceCatalog {
     /// Where the slice's clients connect.
     func socketPath(_ id: InstanceID) -> String { "\(directory)/\(id).sock" }
 
+    /// Where processors hand in stores to the slice, if it has that.
+    func storesPath(_ id: InstanceID) -> String { "\(directory)/\(id).stores" }
+
     func settle(
         _ wish: InstanceWish, beside others: [InstanceWish]
     ) throws(RegistryError) -> [InstanceDefinition.Attribute] {
@@ -78,6 +81,7 @@ final class SliceCatalog: DeviceCatalog {
             traceCapacity: value(.trace).flatMap { Int($0) } ?? 0)
         placement.rateLimit = value(.rateLimit).flatMap { RateLimitOption(argument: $0)?.limit }
         placement.access = offer.wish.access
+        if value(.stores) == "1" { placement.storesPath = storesPath(offer.id) }
         placement.affinity = value(.affinity).flatMap { CPUSet($0) }.map { VectorAffinity($0) }
         return placement
     }

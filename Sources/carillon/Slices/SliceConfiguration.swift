@@ -1,4 +1,6 @@
+import AcceleratorEngines
 import ArgumentParser
+import DeviceModels
 import Foundation
 import IRQDomains
 import MediatedDevices
@@ -20,11 +22,13 @@ struct SliceConfiguration: Codable, Sendable {
         let image: String?
         /// How much of either there is, as in 100G.
         let capacity: String?
+        /// What an accelerator has whose slices are its types.
+        let accelerator: AcceleratorEntry?
         let types: [TypeEntry]
 
         static let keys: Set<String> = [
             "name", "vectors", "units", "remappingEntries", "processors", "backing", "overcommit",
-            "directory", "image", "capacity", "types",
+            "directory", "image", "capacity", "accelerator", "types",
         ]
     }
 
@@ -34,15 +38,21 @@ struct SliceConfiguration: Codable, Sendable {
         let description: String?
         let device: ServeCommand.Device
         let guarantee: Int?
-        let limit: Int
+        /// Not needed for slices of an accelerator: a vector for each queue, and one.
+        let limit: Int?
         let units: Int?
         /// What a block device holds, as in 10G.
         let size: String?
-        /// How many queues a block device has.
+        /// How many queues a block device has, or a slice of an accelerator.
         let queues: Int?
+        /// How descriptors reach queues of an accelerator.
+        let mode: String?
+        /// Entries of each queue of an accelerator.
+        let entries: Int?
 
         static let keys: Set<String> = [
             "name", "description", "device", "guarantee", "limit", "units", "size", "queues",
+            "mode", "entries",
         ]
     }
 
@@ -90,6 +100,7 @@ struct SliceConfiguration: Codable, Sendable {
     func deviceTypes(unclearParents: Set<String>) throws -> SliceTypes {
         var types: [String: [String: SliceTypes.Entry]] = [:]
         var storage: [String: SliceTypes.Storage] = [:]
+        var accelerators: [String: Accelerator] = [:]
         for parent in parents {
             storage[parent.name] = try parent.storage()
             if let directory = parent.directory, isBelowState(directory) {
@@ -97,13 +108,17 @@ struct SliceConfiguration: Codable, Sendable {
                     "\(parent.name): its directory is not below stateDirectory, which has "
                         + "definitions only")
             }
+            if let accelerator = parent.accelerator {
+                accelerators[parent.name] = try Accelerator(
+                    name: parent.name, accelerator.configuration(of: parent.name))
+            }
             for type in parent.types {
-                types[parent.name, default: [:]][type.name] = try type.entry(
-                    of: parent.name, hasStorage: storage[parent.name] != nil)
+                types[parent.name, default: [:]][type.name] = try type.entry(of: parent)
             }
         }
         return SliceTypes(
-            types, storage: storage, runtimeDirectory: runtimeDirectory,
+            types, storage: storage, accelerators: accelerators,
+            runtimeDirectory: runtimeDirectory,
             unclearParents: unclearParents)
     }
 
@@ -119,6 +134,9 @@ struct SliceConfiguration: Codable, Sendable {
         }
         for parent in parents {
             try check(parent, Parent.keys, "a parent")
+            if let accelerator = (parent as? [String: Any])?["accelerator"] {
+                try check(accelerator, AcceleratorEntry.keys, "an accelerator")
+            }
             let types = (parent as? [String: Any])?["types"] as? [Any] ?? []
             for type in types { try check(type, TypeEntry.keys, "a type") }
         }
@@ -164,7 +182,12 @@ extension SliceConfiguration.Parent {
         let types = try types.map { try $0.described(by: name) }
         let pool = VectorPool(
             name: name, domains: try domains(), overcommits: overcommit ?? false)
-        let units = try storage() == nil ? units : capacity.flatMap { ByteSize($0)?.units }
+        guard accelerator == nil || units == nil && directory == nil && image == nil else {
+            throw CommandFailure("\(name): the units of an accelerator are its dedicated queues")
+        }
+        let units =
+            try accelerator?.configuration(of: name).dedicatedQueues
+            ?? (storage() == nil ? units : capacity.flatMap { ByteSize($0)?.units })
         let parent = MediatedParent(name: name, pool: pool, units: units, types: types)
         guard let parent else {
             throw CommandFailure("\(name): two types have one name, or there are negative units")
@@ -208,35 +231,3 @@ extension SliceConfiguration.Parent {
     }
 }
 
-extension SliceConfiguration.TypeEntry {
-    fileprivate func described(by parent: String) throws -> InstanceType {
-        guard let budget = VectorBudget(guarantee: guarantee ?? 0, limit: limit),
-            units ?? 1 >= 0
-        else {
-            throw CommandFailure(
-                "\(parent): \(name): 0 ≤ guarantee ≤ limit, and no negative units")
-        }
-        return InstanceType(
-            name: name, description: description ?? device.rawValue, budget: budget,
-            units: size.flatMap { ByteSize($0)?.units } ?? units ?? 1)
-    }
-
-    fileprivate func entry(of parent: String, hasStorage: Bool) throws -> SliceTypes.Entry {
-        let bytes = size.flatMap { ByteSize($0)?.bytes }
-        if device == .virtioBlock {
-            guard hasStorage, let bytes, units == nil else {
-                throw CommandFailure(
-                    "\(parent): \(name): a virtio-blk has a size, as 512M, 10G or 1T, and its "
-                        + "parent a directory or an image")
-            }
-            guard BlockDevice.queueRange.contains(queues ?? 1) else {
-                throw CommandFailure("\(parent): \(name): queues are 1 to 64")
-            }
-            return .init(device: device, limit: limit, size: bytes, queues: queues ?? 1)
-        }
-        guard size == nil, queues == nil else {
-            throw CommandFailure("\(parent): \(name): size and queues are of virtio-blk")
-        }
-        return .init(device: device, limit: limit, size: 0, queues: 1)
-    }
-}

@@ -34,9 +34,9 @@ struct SliceDaemon: Service {
 
         let server = try VFIOUserServer(server) { [reporter] in reporter.observe($0) }
         defer { server.stop() }
+        let types = try configuration.deviceTypes(unclearParents: kept.unclearParents)
         let catalog = SliceCatalog(
-            server: server, directory: configuration.runtimeDirectory,
-            types: try configuration.deviceTypes(unclearParents: kept.unclearParents),
+            server: server, directory: configuration.runtimeDirectory, types: types,
             onError: { [reporter] in reporter.observe(.hostError(device: $0, error: $1)) })
         let registry = SliceRegistry(
             parents: parents, definitions: kept.definitions, keeper: files, catalog: catalog)
@@ -58,7 +58,10 @@ struct SliceDaemon: Service {
         defer { retries.cancel() }
         let desk = ControlDesk(
             server: server, parents: parents.map(\.pool), placements: { catalog.placements },
-            slices: slices)
+            slices: slices,
+            accelerators: AcceleratorDesk(
+                server: server, accelerators: types.accelerators,
+                placements: { catalog.placements }))
         let controlPath = "\(configuration.runtimeDirectory)/control"
         let supervisor = Supervisor { ProcessInfo.processInfo.environment[$0] }
         let control = try ControlServer(
@@ -134,7 +137,7 @@ struct SliceDaemon: Service {
     private func clearSockets() throws(HostError) {
         let directory = configuration.runtimeDirectory
         for name in try DurableFile.list(directory) {
-            let isOurs = [".sock", ".console"].contains { suffix in
+            let isOurs = [".sock", ".console", ".stores"].contains { suffix in
                 name.hasSuffix(suffix) && InstanceID(name.dropLast(suffix.count)) != nil
             }
             if isOurs { try DurableFile.remove("\(directory)/\(name)") }

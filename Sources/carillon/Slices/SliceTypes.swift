@@ -1,3 +1,4 @@
+import AcceleratorEngines
 import DeviceModels
 import IRQDomains
 import LinuxKernel
@@ -22,6 +23,8 @@ struct SliceTypes: Sendable {
         let size: UInt64
         /// Queues of a block device.
         let queues: Int
+        /// What instances of a slice of an accelerator have in common.
+        var accelerator: AcceleratorType?
     }
 
     /// Where consoles have their other ends.
@@ -30,11 +33,15 @@ struct SliceTypes: Sendable {
     private let unclearParents: Set<String>
     private let types: [String: [String: Entry]]
     private let storage: [String: Storage]
+    /// The accelerators behind parents that are some.
+    let accelerators: [String: Accelerator]
 
     init(
-        _ types: [String: [String: Entry]], storage: [String: Storage], runtimeDirectory: String,
+        _ types: [String: [String: Entry]], storage: [String: Storage],
+        accelerators: [String: Accelerator], runtimeDirectory: String,
         unclearParents: Set<String>
     ) {
+        self.accelerators = accelerators
         self.unclearParents = unclearParents
         self.runtimeDirectory = runtimeDirectory
         self.types = types
@@ -66,6 +73,11 @@ struct SliceTypes: Sendable {
                 throw .attribute(
                     name: attribute.name, reason: "it cannot be \"\(attribute.value)\"")
             }
+        }
+        if let type = entry(wish).accelerator, !wish.shape(of: type).isPossible {
+            throw .attribute(
+                name: "wq_threshold", reason: "it is no more than wq_size, which is \(type.entries) "
+                    + "if not said")
         }
         guard isBlock, case .image(let path, let capacity) = storage[wish.parent] else {
             guard wish.value(of: .extent) == nil else {
@@ -128,6 +140,11 @@ struct SliceTypes: Sendable {
                 .init(vectors: min(entry.limit, 2048), messages: nil))
             guard let tester else { preconditionFailure("a tester has 0 to 2048 vectors") }
             return .interruptTester(tester)
+        case .accelerator:
+            guard let accelerator = accelerators[wish.parent], let type = entry.accelerator else {
+                preconditionFailure("a parent of dsa slices is an accelerator")
+            }
+            return .accelerator(accelerator, wish.shape(of: type))
         }
     }
 
@@ -192,6 +209,18 @@ enum SliceAttribute: String, CaseIterable {
     case extent
     /// What the other end of a console is: a socket, or a terminal.
     case console
+    /// Entries of each work queue.
+    case queueSize = "wq_size"
+    /// Each work queue's priority, 1 to 15.
+    case priority = "wq_priority"
+    /// Entries of a shared work queue that its limited portal can fill.
+    case threshold = "wq_threshold"
+    /// Traffic classes A and B, as in 0,1.
+    case trafficClasses = "traffic_classes"
+    /// 0 for queues that the guest finds set up and cannot change.
+    case configurable
+    /// 1 for a second socket, UUID.stores, where processors hand in their 64-byte stores.
+    case stores
 
     /// The attributes that instances of a device can have.
     static func all(of device: ServeCommand.Device) -> [SliceAttribute] {
@@ -199,6 +228,8 @@ enum SliceAttribute: String, CaseIterable {
             switch attribute {
             case .serial, .readOnly, .extent: device == .virtioBlock
             case .console: device == .virtioConsole
+            case .queueSize, .priority, .threshold, .trafficClasses, .configurable, .stores:
+                device == .accelerator
             default: true
             }
         }
@@ -215,7 +246,11 @@ enum SliceAttribute: String, CaseIterable {
         case .socketGroup: Accounts.group(value) != nil
         case .startOrder: Int(value).map { (0...1_000_000).contains($0) } ?? false
         case .serial: value.utf8.count <= BlockDevice.serialBytes
-        case .readOnly: value == "0" || value == "1"
+        case .readOnly, .configurable, .stores: value == "0" || value == "1"
+        case .queueSize, .threshold:
+            Int(value).map { (1...DSAConfiguration.mostEntries).contains($0) } ?? false
+        case .priority: Int(value).map { (1...15).contains($0) } ?? false
+        case .trafficClasses: Self.trafficClasses(value) != nil
         case .console: value == "socket" || value == "terminal"
         case .extent: Self.part(value) != nil
         }
@@ -223,6 +258,14 @@ enum SliceAttribute: String, CaseIterable {
 }
 
 extension SliceAttribute {
+    /// The classes that two numbers from 0 to 7 name.
+    static func trafficClasses(_ value: String) -> DSAConfiguration.TrafficClasses? {
+        let numbers = value.split(separator: ",", omittingEmptySubsequences: false)
+            .compactMap { Int($0) }
+        guard numbers.count == 2, numbers.allSatisfy((0...7).contains) else { return nil }
+        return .init(a: numbers[0], b: numbers[1])
+    }
+
     /// The bytes that an extent names.
     static func part(_ value: String) -> Range<UInt64>? {
         let numbers = value.split(separator: ":", omittingEmptySubsequences: false)

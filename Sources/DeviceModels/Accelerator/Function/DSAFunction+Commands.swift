@@ -222,9 +222,8 @@ extension DSAFunction {
         let permission = permission(of: vector)
         guard permission != .nobody else { throw .invalidInterruptIndex }
         if let handle = handles.handle(of: vector) { return handle }
-        guard bus.interrupts.reserve(index), let handle = bus.interrupts.handle(of: index) else {
-            throw .noHandle
-        }
+        guard bus.interrupts.reserve(index) else { throw .noHandle }
+        let handle = revocations << 11 | bus.interrupts.number(of: index)
         handles.set(vector, handle, permission)
         engines.pause()
         engines.resume(bus.memoryForThreads, handles)
@@ -246,14 +245,10 @@ extension DSAFunction {
 }
 
 extension DeviceInterrupts {
-    /// The number of what the parent gives for `vector`: that of its slot, message or entry, or of
-    /// its event where the parent is a program. Nil without a lease, or if it is none of 16 bits.
-    func handle(of vector: VectorIndex) -> UInt16? {
-        guard let interrupt = hostInterrupt(vector) else { return nil }
-        if let source = interrupt.source { return UInt16(exactly: source.number) }
-        switch interrupt.root {
-        case .event(let number), .route(let number): return UInt16(exactly: number)
-        case .vector: return vector.rawValue
-        }
+    /// The number of the parent's slot, message or entry behind `vector`, below 2048; where the
+    /// parent is a program, that of the vector.
+    func number(of vector: VectorIndex) -> UInt16 {
+        let number = hostInterrupt(vector)?.source?.number ?? vector.index
+        return UInt16(truncatingIfNeeded: number)
     }
 }

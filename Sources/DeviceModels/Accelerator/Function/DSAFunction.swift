@@ -8,8 +8,8 @@ import Registers
 ///
 /// Vector 0, by which commands end and errors are told, is leased when the function is made: a
 /// driver waits for it without a limit. The vectors of queues are leased when the driver requests
-/// their interrupt handles, which is where it can hear no; a handle is the number of what the
-/// parent has given. Rules are those of `docs/specifications/dsa.md`.
+/// their interrupt handles, which is where it can hear no; a handle has the number of the slot that
+/// the parent has given. Rules are those of `docs/specifications/dsa.md`.
 public struct DSAFunction<Engines: WorkEngines>: DeviceModel {
     /// Registers, tables and MSI-X in BAR 0, portals in BAR 2.
     public let function: PCIFunctionDescription
@@ -30,6 +30,10 @@ public struct DSAFunction<Engines: WorkEngines>: DeviceModel {
     var engines: Engines
     var tables: DSATables
     var handles: InterruptHandles
+    /// How often handles were revoked, modulo 31: the upper bits of every handle. A driver that gets
+    /// the number that it had does not look for descriptors that were ended with the old one, and
+    /// 31 is kept from making 0xffff, which is drivers' word for none.
+    var revocations: UInt16 = 0
     /// Queues that are enabled, a bit each.
     var enabledQueues: UInt32 = 0
     var generalControl: UInt32 = 0
@@ -127,6 +131,7 @@ public struct DSAFunction<Engines: WorkEngines>: DeviceModel {
             count += 1
         }
         engines.resume(bus.memoryForThreads, handles)
+        revocations = (revocations + 1) % 31
         counts.revoked &+= UInt64(count)
         if count > 0 { interrupt(for: DSACause.handlesRevoked, on: &bus) }
         return count
