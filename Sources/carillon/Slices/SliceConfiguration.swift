@@ -230,4 +230,3 @@ extension SliceConfiguration.Parent {
         } catch { throw CommandFailure("\(name): \(DomainOptions.message(for: error))") }
     }
 }
-

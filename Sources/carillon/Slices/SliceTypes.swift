@@ -76,7 +76,8 @@ struct SliceTypes: Sendable {
         }
         if let type = entry(wish).accelerator, !wish.shape(of: type).isPossible {
             throw .attribute(
-                name: "wq_threshold", reason: "it is no more than wq_size, which is \(type.entries) "
+                name: "wq_threshold",
+                reason: "it is no more than wq_size, which is \(type.entries) "
                     + "if not said")
         }
         guard isBlock, case .image(let path, let capacity) = storage[wish.parent] else {

@@ -115,7 +115,9 @@ public struct DSAFunction<Engines: WorkEngines>: DeviceModel {
         state = .halted
         waiting = nil
         report(SoftwareError(code: SoftwareError.Submission.busMasterDisabled), on: &bus)
-        if generalControl & DSAControl.haltInterrupt != 0 { interrupt(for: DSACause.halt, on: &bus) }
+        if generalControl & DSAControl.haltInterrupt != 0 {
+            interrupt(for: DSACause.halt, on: &bus)
+        }
     }
 
     // MARK: Handles

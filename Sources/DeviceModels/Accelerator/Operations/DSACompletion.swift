@@ -8,6 +8,8 @@ public enum DSAStatus: UInt8, Hashable, Sendable, CaseIterable {
     case pageFaultOnReadback = 0x04
     case batchError = 0x05
     case batchPageFault = 0x06
+    case deltaOrder = 0x07
+    case deltaOffset = 0x08
     case difError = 0x09
     case opcode = 0x10
     case flags = 0x11

@@ -42,12 +42,26 @@ public struct DSAFlags: OptionSet, Hashable, Sendable {
     public static let checkResult = DSAFlags(rawValue: 1 << 7)
     /// What is written goes to a cache.
     public static let cacheControl = DSAFlags(rawValue: 1 << 8)
-    /// Traffic classes of the addresses: without effect here.
-    public static let trafficClasses = DSAFlags(rawValue: 0x1f << 9)
+    /// Traffic classes of the three addresses: without effect here.
+    public static let trafficClasses = DSAFlags(rawValue: 0x7 << 9)
+    /// The traffic class of the completion record: without effect here.
+    public static let completionTrafficClass = DSAFlags(rawValue: 1 << 12)
+    /// Steering of the completion record to a cache: without effect here.
+    public static let completionSteering = DSAFlags(rawValue: 1 << 5)
     /// Writes stay in order.
     public static let strictOrdering = DSAFlags(rawValue: 1 << 13)
     /// What was written is read back.
     public static let destinationReadback = DSAFlags(rawValue: 1 << 14)
+    /// Steering of what is written to a cache: without effect here.
+    public static let destinationSteering = DSAFlags(rawValue: 1 << 15)
+    /// The seed of a CRC is in memory.
+    public static let readCRCSeed = DSAFlags(rawValue: 1 << 16)
+    /// A CRC begins and ends neither inverted nor reflected.
+    public static let bypassCRCInversion = DSAFlags(rawValue: 1 << 17)
+    /// The data of a CRC is not reflected.
+    public static let bypassDataReflection = DSAFlags(rawValue: 1 << 18)
+    /// Steering of a dualcast's second destination: without effect here.
+    public static let secondDestinationSteering = DSAFlags(rawValue: 1 << 16)
 }
 
 /// A descriptor: 64 bytes as a driver has written them.
@@ -88,8 +102,13 @@ public struct DSADescriptor: Hashable, Sendable {
 
     /// Bits 20 to 30 of the first DWORD and what follows the handle: zero in every descriptor.
     var reservedBits: UInt64 { words[0] >> 20 & 0x7ff | words[4] >> 48 }
-    /// The QWORD at `offset`, a multiple of 8 from 40 on: what it means depends on the operation.
-    func field(at offset: Int) -> UInt64 { words[offset / 8] }
+    /// The QWORD at `offset`, a multiple of 8 from 16 on: what it means depends on the operation.
+    /// That at 32 is the transfer size alone.
+    func field(at offset: Int) -> UInt64 {
+        offset == 32 ? UInt64(transferSize) : words[offset / 8]
+    }
+    /// The second destination of a dualcast.
+    var secondDestination: UInt64 { words[5] }
 
     public static func == (left: Self, right: Self) -> Bool {
         (0..<8).allSatisfy { left.words[$0] == right.words[$0] }
