@@ -10,7 +10,7 @@ QTEST_TESTS ?= QTest
 GUEST_TESTS ?= Guest
 
 .DEFAULT_GOAL := help
-.PHONY: help build release install test test-one check lab qtest conformance guest-test examples try bench fuzz check-deep tidy \
+.PHONY: help build release install test test-one check lab lab-dsa qtest conformance guest-test guest-test-dsa examples try bench fuzz check-deep tidy \
 	layers rules unsafe format clean
 
 help: ## List the targets
@@ -59,6 +59,9 @@ check: ## Run everything that must hold: format, build, tests, lab, examples, a 
 lab: ## Fetch QEMU and guest kernels for the lab
 	lab/setup.sh
 
+lab-dsa: ## Fetch also what an accelerator's guest needs
+	lab/setup.sh --dsa
+
 qtest: lab ## Drive QEMU's devices without a guest
 	@Tools/check.sh test '$(QTEST_TESTS)'
 
@@ -67,6 +70,9 @@ conformance: lab ## Write the table of rules and subjects anew
 
 guest-test: lab ## Boot guests that judge the interrupts
 	@Tools/check.sh test '$(GUEST_TESTS)'
+
+guest-test-dsa: lab-dsa ## Boot guests with Linux's own driver on slices of an accelerator
+	@Tools/check.sh test 'GuestDSA'
 
 examples: ## Build, test and run the examples
 	@Tools/check.sh examples

@@ -12,7 +12,7 @@ LOG=.build/check.log
 FLAGS=(-Xswiftc -warnings-as-errors --scratch-path "$PWD/.build")
 STEP_SECONDS=${STEP_SECONDS:-300} # for one run of an example or of the program
 PASSED=0 FAILED=0 SKIPPED=0
-LAB=unknown
+LAB=unknown ACCELERATOR=unknown
 
 usage() {
     cat <<'TEXT'
@@ -53,6 +53,12 @@ use_lab_lspci() {
 prepare_lab() {
     [ -x lab/setup.sh ] || { LAB=unavailable && return; }
     say "lab"
+    lab/setup.sh --dsa </dev/null 2>&1 | tee -a "$LOG"
+    case ${PIPESTATUS[0]} in
+    0) LAB=available && ACCELERATOR=available && use_lab_lspci && return ;;
+    64 | 65) LAB=unavailable && fail "lab/setup.sh" && return ;;
+    esac
+    # Everything else can be tried without what accelerators need.
     lab/setup.sh </dev/null 2>&1 | tee -a "$LOG"
     case ${PIPESTATUS[0]} in
     0) LAB=available && use_lab_lspci ;;
@@ -91,6 +97,8 @@ is_wrong_skip() {
     [ -n "$1" ] || return 0 # a skip that does not say why
     if names KVM "$1"; then
         [ -r /dev/kvm ] && [ -w /dev/kvm ]
+    elif names accelerator "$1"; then
+        [ $ACCELERATOR = available ]
     elif names lab "$1" || names QEMU "$1" || names guest "$1"; then
         [ $LAB = available ]
     elif names lspci "$1"; then

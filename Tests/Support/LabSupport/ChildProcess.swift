@@ -9,18 +9,23 @@ package final class ChildProcess: Sendable {
     private let errorOutput: OutputLog
     private let exit = NSCondition()
     private let exitStatus = Mutex<Int32?>(nil)
+    private let input: Pipe?
 
-    /// Starts a program without input. Variables are added to the environment of the tests.
+    /// Starts a program. Variables are added to the environment of the tests.
+    ///
+    /// - Parameter takesInput: whether it has a standard input for `say`; otherwise it has none.
     package init(
         _ executable: String, _ arguments: [String], variables: [String: String] = [:],
+        takesInput: Bool = false
     ) throws(LabError) {
+        input = takesInput ? Pipe() : nil
         let outputPipe = Pipe()
         let errorPipe = Pipe()
         process = Process()
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input ?? FileHandle.nullDevice
         process.standardOutput = outputPipe
         process.standardError = errorPipe
         output = OutputLog(reading: outputPipe.fileHandleForReading)
@@ -69,6 +74,12 @@ package final class ChildProcess: Sendable {
     /// Waits until the error output contains a text; false when it ended without or time is up.
     package func waitForErrorOutput(_ text: String, timeoutSeconds: Double) -> Bool {
         errorOutput.wait(for: text, until: Date(timeIntervalSinceNow: timeoutSeconds))
+    }
+
+    /// Writes a line to the program's standard input, which it has.
+    func say(_ line: String) {
+        precondition(input != nil, "a program that is talked to has an input")
+        try? input?.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8))
     }
 
     /// Ends the program at once if it still runs.

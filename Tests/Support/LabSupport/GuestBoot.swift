@@ -17,6 +17,15 @@ package struct GuestBoot {
     package var variables: [String: String] = [:]
     /// How many processors the guest has; each has some 200 vectors to give.
     package var processors = 1
+    /// Kernel modules that the guest loads; nil for those of usual devices.
+    package var modules: [String]?
+    /// What the guest's processors are, as `-cpu` takes it.
+    package var processorModel = "max"
+    /// Sockets where processors hand in stores of 64 bytes (MOVDIR64B); none for processors
+    /// without that instruction.
+    package var storeSockets: [String] = []
+    /// Whether the guest can be talked to over its serial port.
+    package var takesInput = false
     /// More arguments for QEMU, for example `-trace`.
     package var arguments: [String] = []
 
@@ -57,14 +66,21 @@ package struct GuestBoot {
         return try QEMUProcess(
             lab: lab, memoryMebibytes: memoryMebibytes,
             arguments: [
-                "-accel", accelerator, "-cpu", "max", "-no-reboot", "-serial", "stdio",
+                "-accel", accelerator, "-cpu", processorModel, "-no-reboot", "-serial", "stdio",
                 "-smp", "\(processors)",
                 "-kernel", kernel.image, "-initrd", archive,
                 "-append", commandLine.joined(separator: " "),
-            ] + deviceArguments + arguments)
+            ] + deviceArguments + storeArguments + arguments,
+            takesInput: takesInput)
     }
 
     private var accelerator: String { "tcg" }
+
+    private var storeArguments: [String] {
+        guard !storeSockets.isEmpty else { return [] }
+        let plugin = "\(lab.directory)/guest/movdir64b.so"
+        return ["-plugin", ([plugin] + storeSockets.map { "socket=\($0)" }).joined(separator: ",")]
+    }
 
     private func buildInitialRAMFileSystem(_ archive: String) throws(LabError) {
         let environment = ["CARILLON_LAB": lab.directory]
@@ -72,8 +88,10 @@ package struct GuestBoot {
         _ = try ChildProcess.run(Lab.script("build-guest.sh"), [programs], variables: environment)
         let script = scenario.contains("/") ? scenario : Lab.script("guest/\(scenario).sh")
         let own = ["vfio-rng", "interrupt-tester", "block-verify"].map { "\(programs)/\($0)" }
+        var variables = environment
+        variables["CARILLON_MODULES"] = modules?.joined(separator: " ")
         _ = try ChildProcess.run(
             Lab.script("initramfs.sh"), [kernel.name, script] + files + own + [archive],
-            variables: environment)
+            variables: variables)
     }
 }

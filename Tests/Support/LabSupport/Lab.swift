@@ -17,8 +17,10 @@ package struct Lab: Sendable {
     package let directory: String
     /// The emulator: the lab's own or the one that `CARILLON_QEMU` names.
     package let qemu: String
-    /// All kernels, oldest first. Never empty.
+    /// The kernels that every device is tried with, oldest first. Never empty.
     package let kernels: [Kernel]
+    /// A kernel with the driver of accelerators, if `lab/setup.sh --dsa` was run.
+    package let acceleratorKernel: Kernel?
 
     /// The lab, or nil when this machine has none; then `absenceReason` says why.
     package static func locate() -> Lab? {
@@ -35,6 +37,13 @@ package struct Lab: Sendable {
     /// The lab, for a test that runs only when there is one.
     package static func required() throws(LabError) -> Lab {
         try located.get()
+    }
+
+    /// One sentence for a skipped test of accelerators; empty when the lab has what they need.
+    package static var acceleratorAbsenceReason: String {
+        guard let lab = locate() else { return absenceReason }
+        return lab.acceleratorKernel == nil
+            ? "the accelerator's part is absent: run `lab/setup.sh --dsa`" : ""
     }
 
     private static let located: Result<Lab, LabError> = Result { () throws(LabError) in
@@ -57,7 +66,9 @@ package struct Lab: Sendable {
         }
         self.directory = directory
         self.qemu = qemu
-        kernels = Lab.kernels(below: "\(directory)/kernels")
+        let found = Lab.kernels(below: "\(directory)/kernels")
+        kernels = found.filter { $0.name.hasSuffix("-cloud") }
+        acceleratorKernel = found.last { !$0.name.hasSuffix("-cloud") }
         guard !kernels.isEmpty else {
             throw LabError("lab", reason: "no kernels in \(directory): run `make lab`")
         }

@@ -11,8 +11,10 @@ package final class QEMUProcess: Sendable {
     /// - Parameters:
     ///   - sharesMemory: whether a memory file stands behind the machine's RAM.
     ///   - arguments: what is added to the machine: accelerator, devices, kernel.
+    ///   - takesInput: whether the guest can be talked to over its serial port.
     package init(
         lab: Lab, memoryMebibytes: Int, sharesMemory: Bool = true, arguments: [String],
+        takesInput: Bool = false
     ) throws(LabError) {
         let memory =
             sharesMemory
@@ -25,7 +27,7 @@ package final class QEMUProcess: Sendable {
                 "-display", "none", "-nodefaults", "-no-user-config", "-monitor", "none",
                 "-m", "\(memoryMebibytes)",
             ] + memory
-        process = try ChildProcess(lab.qemu, machine + arguments)
+        process = try ChildProcess(lab.qemu, machine + arguments, takesInput: takesInput)
     }
 
     /// Everything the first serial port sent so far, if it is `-serial stdio`.
@@ -46,6 +48,9 @@ package final class QEMUProcess: Sendable {
     package func waitForSerial(_ text: String, timeoutSeconds: Double) -> Bool {
         process.waitForOutput(text, timeoutSeconds: timeoutSeconds)
     }
+
+    /// Says a line to the guest over its serial port, if that takes input.
+    package func say(_ line: String) { process.say(line) }
 
     /// Waits until QEMU has complained in these words; false when it ended without or time is up.
     package func waitForDiagnostics(_ text: String, timeoutSeconds: Double) -> Bool {
