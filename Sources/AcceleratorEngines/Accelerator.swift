@@ -15,6 +15,8 @@ public final class Accelerator: Sendable {
         public var sharedQueues: Int
         /// Entries of all work queues together.
         public var entries: Int
+        /// Entries of each shared queue.
+        public var sharedEntries: Int
         /// Engines, each a thread.
         public var engines: Int
         /// Groups of engines; a function's queues belong to one.
@@ -23,9 +25,10 @@ public final class Accelerator: Sendable {
         /// An accelerator as a Sapphire Rapids processor has four of: 8 queues, 128 entries, 4
         /// engines in one group.
         public init(
-            dedicatedQueues: Int = 8, sharedQueues: Int = 0, entries: Int = 128, engines: Int = 4,
-            groups: Int = 1
+            dedicatedQueues: Int = 8, sharedQueues: Int = 0, entries: Int = 128,
+            sharedEntries: Int = 16, engines: Int = 4, groups: Int = 1
         ) {
+            self.sharedEntries = sharedEntries
             self.dedicatedQueues = dedicatedQueues
             self.sharedQueues = sharedQueues
             self.entries = entries
@@ -38,6 +41,8 @@ public final class Accelerator: Sendable {
             (0...128).contains(dedicatedQueues) && (0...128).contains(sharedQueues)
                 && (1...128).contains(dedicatedQueues + sharedQueues)
                 && (1...65_535).contains(entries) && (1...64).contains(engines)
+                && (1...DSAConfiguration.mostEntries).contains(sharedEntries)
+                && sharedQueues * sharedEntries <= entries
                 && (1...engines).contains(groups)
         }
     }
@@ -58,8 +63,10 @@ public final class Accelerator: Sendable {
             /// Its queues, and of which kind.
             public var queues: Int
             public var mode: DSAConfiguration.Mode
-            /// Entries of them together.
+            /// Entries of them together; those of a shared queue are not the function's alone.
             public var entries: Int
+            /// The shared queue that it has, if it has one.
+            public var sharedQueue: Int?
         }
     }
 
@@ -104,12 +111,18 @@ public final class Accelerator: Sendable {
             let shares = books.shares.values.sorted { $0.name < $1.name }
             return Figures(
                 dedicatedInUse: Self.dedicated(shares),
-                entriesInUse: shares.reduce(0) { $0 + $1.entries }, shares: shares)
+                entriesInUse: entriesInUse(shares), shares: shares)
         }
     }
 
     private static func dedicated(_ shares: some Sequence<Figures.Share>) -> Int {
         shares.reduce(0) { $1.mode == .dedicated ? $0 + $1.queues : $0 }
+    }
+
+    private func entriesInUse(_ shares: some Sequence<Figures.Share>) -> Int {
+        shares.reduce(configuration.sharedQueues * configuration.sharedEntries) {
+            $1.mode == .dedicated ? $0 + $1.entries : $0
+        }
     }
 
     /// Gives a function called `holder` what `shape` needs, until the share ends.
@@ -122,40 +135,66 @@ public final class Accelerator: Sendable {
         let wanted = Figures.Share(
             name: holder, queues: shape.queues, mode: shape.mode,
             entries: shape.queues * shape.entries)
-        let outcome: Result<(number: Int, group: Int), HostError> = books.withLock { books in
+        let outcome: Result<Place, HostError> = books.withLock { books in
             if let refusal = refusal(of: wanted, books) { return .failure(refusal) }
-            let number = books.next
-            books.next += 1
-            books.shares[number] = wanted
-            // The group whose engines have the fewest functions to serve.
-            let loads = groups.indices.map { group in books.groups.values.count { $0 == group } }
-            let group = groups.indices.min { loads[$0] < loads[$1] } ?? 0
-            books.groups[number] = group
-            return .success((number, group))
+            return .success(self.place(wanted, in: &books))
         }
         let place = try outcome.get()
-        return AcceleratorShare(of: self, number: place.number, groups[place.group], signals)
+        return AcceleratorShare(
+            of: self, number: place.number, shared: place.shared, groups[place.group], signals)
+    }
+
+    private struct Place {
+        let number: Int
+        let group: Int
+        let shared: Int?
+    }
+
+    /// Where a share that can be given is: at the shared queue that the fewest have, or with the
+    /// group whose engines serve the fewest functions.
+    private func place(_ wanted: Figures.Share, in books: inout Books) -> Place {
+        let number = books.next
+        books.next += 1
+        var share = wanted
+        var group: Int
+        if wanted.mode == .shared {
+            let loads = (0..<configuration.sharedQueues).map { queue in
+                books.shares.values.count { $0.sharedQueue == queue }
+            }
+            share.sharedQueue = loads.indices.min { loads[$0] < loads[$1] }
+            group = (share.sharedQueue ?? 0) % groups.count
+        } else {
+            let loads = groups.indices.map { group in books.groups.values.count { $0 == group } }
+            group = groups.indices.min { loads[$0] < loads[$1] } ?? 0
+        }
+        books.shares[number] = share
+        books.groups[number] = group
+        return Place(number: number, group: group, shared: share.sharedQueue)
     }
 
     private func refusal(of wanted: Figures.Share, _ books: Books) -> HostError? {
         let used = Self.dedicated(books.shares.values)
-        let entries = books.shares.values.reduce(0) { $0 + $1.entries }
+        let entries = entriesInUse(books.shares.values)
         let queues =
             wanted.mode == .dedicated
-            ? configuration.dedicatedQueues - used : configuration.sharedQueues
+            ? configuration.dedicatedQueues - used : min(configuration.sharedQueues, 1)
         guard wanted.queues <= queues else {
             return HostError(
                 .accelerator, "take \(wanted.queues) \(wanted.mode.rawValue) work queues of", name,
-                errno: 28, advice: "It has \(max(queues, 0)) left.")
+                errno: Self.noSpace, advice: "It has \(max(queues, 0)) left.")
         }
-        guard wanted.entries <= configuration.entries - entries else {
+        guard wanted.mode == .shared || wanted.entries <= configuration.entries - entries else {
             return HostError(
-                .accelerator, "take \(wanted.entries) entries of work queues of", name, errno: 28,
+                .accelerator, "take \(wanted.entries) entries of work queues of", name,
+                errno: Self.noSpace,
                 advice: "It has \(configuration.entries - entries) left of "
                     + "\(configuration.entries): give slices fewer by wq_size.")
         }
         return nil
     }
+
+    /// ENOSPC.
+    private static let noSpace: Int32 = 28
 
     func end(share number: Int) {
         books.withLock { books in

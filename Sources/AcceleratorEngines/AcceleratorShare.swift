@@ -11,13 +11,17 @@ public final class AcceleratorShare: WorkEngines {
     private let group: EngineGroup
     private let signals: MemberSignals
     private let member: Int
+    /// The shared queue that it has, if it has one.
+    private let shared: Int?
     private var isOpen: [Int: Bool] = [:]
     /// What has ended, oldest last.
     private var ended: [WorkEnded] = []
 
     init(
-        of accelerator: Accelerator, number: Int, _ group: EngineGroup, _ signals: MemberSignals
+        of accelerator: Accelerator, number: Int, shared: Int?, _ group: EngineGroup,
+        _ signals: MemberSignals
     ) {
+        self.shared = shared
         self.accelerator = accelerator
         self.number = number
         self.group = group
@@ -35,7 +39,7 @@ public final class AcceleratorShare: WorkEngines {
 
     public func open(_ queue: Int, _ limits: WorkLimits) {
         isOpen[queue] = true
-        group.change { [member] in $0.open(member, queue, limits) }
+        group.change { [member, shared] in $0.open(member, queue, limits, shared: shared) }
     }
 
     public func close(_ queue: Int) -> Int {

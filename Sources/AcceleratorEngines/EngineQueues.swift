@@ -34,6 +34,8 @@ struct EngineQueues: Sendable {
     private struct Queue {
         let member: Int
         let number: Int
+        /// The queue of the accelerator whose entries it shares with others; nil for none.
+        let shared: Int?
         var limits: WorkLimits
         /// What waits, in a ring of as many places as the queue has entries.
         var ring: [DescriptorRun]
@@ -145,12 +147,12 @@ struct EngineQueues: Sendable {
         queues.firstIndex { $0.member == member && $0.number == number }
     }
 
-    mutating func open(_ member: Int, _ number: Int, _ limits: WorkLimits) {
+    mutating func open(_ member: Int, _ number: Int, _ limits: WorkLimits, shared: Int?) {
         precondition(index(member, number) == nil, "a queue is opened once")
         let nothing = DescriptorRun(DSADescriptor.empty)
         queues.append(
             Queue(
-                member: member, number: number, limits: limits,
+                member: member, number: number, shared: shared, limits: limits,
                 ring: Array(repeating: nothing, count: limits.entries)))
     }
 
@@ -179,7 +181,7 @@ struct EngineQueues: Sendable {
     ) -> Bool {
         guard let index = index(member, number) else { return false }
         let limit = min(entries, queues[index].limits.entries)
-        guard queues[index].occupancy < limit else { return false }
+        guard occupancy(besides: index) < limit else { return false }
         let size = queues[index].ring.count
         let place = (queues[index].first + queues[index].count) % size
         queues[index].ring[place] = DescriptorRun(descriptor)
@@ -188,8 +190,14 @@ struct EngineQueues: Sendable {
         return true
     }
 
+    /// Descriptors in the queue, and in those that share its entries.
+    private func occupancy(besides index: Int) -> Int {
+        guard let shared = queues[index].shared else { return queues[index].occupancy }
+        return queues.reduce(0) { $1.shared == shared ? $0 + $1.occupancy : $0 }
+    }
+
     func occupancy(_ member: Int, _ number: Int) -> Int {
-        index(member, number).map { queues[$0].occupancy } ?? 0
+        index(member, number).map { occupancy(besides: $0) } ?? 0
     }
 
     mutating func isIdle(_ member: Int, _ number: Int) -> Bool {

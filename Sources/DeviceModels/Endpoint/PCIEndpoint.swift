@@ -76,8 +76,9 @@ public final class PCIEndpoint<Model: DeviceModel> {
     private func apply(_ changes: ConfigChanges) {
         guard !changes.isEmpty else { return }
         if let command = changes.command?.after {
-            setBusMaster(command.contains(.busMaster))
+            // What a device states when it loses memory waits like everything else.
             bus.interrupts.setBusMaster(command.contains(.busMaster))
+            setBusMaster(command.contains(.busMaster))
             bus.interrupts.setPin(.interruptDisable, command.contains(.interruptDisable))
         }
         if let control = changes.msixControl {

@@ -1,3 +1,4 @@
+import AcceleratorEngines
 import DeviceModels
 import IRQDomains
 import MediatedDevices
@@ -74,9 +75,17 @@ extension SliceConfiguration.TypeEntry {
                 "\(parent.name): \(name): the parent of a dsa is an accelerator, whose queues it "
                     + "takes: it has neither size nor units")
         }
+        let mode = try mode(of: parent.name)
+        guard mode == .dedicated || queues ?? 1 == 1 && entries == nil else {
+            throw CommandFailure(
+                "\(parent.name): \(name): a shared slice has one queue, whose entries are the "
+                    + "accelerator's sharedEntries")
+        }
+        let shared = try accelerator.configuration(of: parent.name).sharedEntries
         let type = AcceleratorType(
-            queues: queues ?? 1, mode: try mode(of: parent.name), entries: entries ?? 16,
-            translation: try accelerator.translation(of: parent.name))
+            queues: queues ?? 1, mode: mode, entries: mode == .shared ? shared : entries ?? 16,
+            translation: try accelerator.translation(of: parent.name),
+            prepared: accelerator.prepared)
         let shape = DSAConfiguration(
             queues: type.queues, mode: type.mode, entries: type.entries,
             translation: type.translation)

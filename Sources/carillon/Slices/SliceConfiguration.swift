@@ -136,6 +136,8 @@ struct SliceConfiguration: Codable, Sendable {
             try check(parent, Parent.keys, "a parent")
             if let accelerator = (parent as? [String: Any])?["accelerator"] {
                 try check(accelerator, AcceleratorEntry.keys, "an accelerator")
+                let queues = (accelerator as? [String: Any])?["prepared"] as? [Any] ?? []
+                for queue in queues { try check(queue, PreparedQueue.keys, "a prepared queue") }
             }
             let types = (parent as? [String: Any])?["types"] as? [Any] ?? []
             for type in types { try check(type, TypeEntry.keys, "a type") }

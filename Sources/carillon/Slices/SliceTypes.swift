@@ -74,12 +74,7 @@ struct SliceTypes: Sendable {
                     name: attribute.name, reason: "it cannot be \"\(attribute.value)\"")
             }
         }
-        if let type = entry(wish).accelerator, !wish.shape(of: type).isPossible {
-            throw .attribute(
-                name: "wq_threshold",
-                reason: "it is no more than wq_size, which is \(type.entries) "
-                    + "if not said")
-        }
+        if let type = entry(wish).accelerator { return try settledQueues(wish, type, others) }
         guard isBlock, case .image(let path, let capacity) = storage[wish.parent] else {
             guard wish.value(of: .extent) == nil else {
                 throw .attribute(name: "extent", reason: "only parts of an image have one")
@@ -87,6 +82,17 @@ struct SliceTypes: Sendable {
             return wish.attributes
         }
         return try placed(wish, beside: others, path, capacity)
+    }
+
+    private func settledQueues(
+        _ wish: InstanceWish, _ type: AcceleratorType, _ others: [InstanceWish]
+    ) throws(RegistryError) -> [InstanceDefinition.Attribute] {
+        guard wish.shape(of: type).isPossible else {
+            throw .attribute(
+                name: "wq_threshold",
+                reason: "it is no more than wq_size, which is \(type.entries) if not said")
+        }
+        return try wish.settled(type, beside: others)
     }
 
     private func placed(
@@ -210,6 +216,8 @@ enum SliceAttribute: String, CaseIterable {
     case extent
     /// What the other end of a console is: a socket, or a terminal.
     case console
+    /// The parent's prepared queues that it has, as in wq0,wq1.
+    case queues
     /// Entries of each work queue.
     case queueSize = "wq_size"
     /// Each work queue's priority, 1 to 15.
@@ -229,7 +237,8 @@ enum SliceAttribute: String, CaseIterable {
             switch attribute {
             case .serial, .readOnly, .extent: device == .virtioBlock
             case .console: device == .virtioConsole
-            case .queueSize, .priority, .threshold, .trafficClasses, .configurable, .stores:
+            case .queues, .queueSize, .priority, .threshold, .trafficClasses, .configurable,
+                .stores:
                 device == .accelerator
             default: true
             }
@@ -247,6 +256,7 @@ enum SliceAttribute: String, CaseIterable {
         case .socketGroup: Accounts.group(value) != nil
         case .startOrder: Int(value).map { (0...1_000_000).contains($0) } ?? false
         case .serial: value.utf8.count <= BlockDevice.serialBytes
+        case .queues: !value.isEmpty
         case .readOnly, .configurable, .stores: value == "0" || value == "1"
         case .queueSize, .threshold:
             Int(value).map { (1...DSAConfiguration.mostEntries).contains($0) } ?? false

@@ -165,13 +165,7 @@ extension DSAFunction {
         guard !tables.blocksOnFault(queue) || capabilities.blockOnFault else {
             throw .blockOnFault
         }
-        var host: UInt32?
-        if let guest = tables.pasid(of: queue) {
-            guard let translated = configuration.translation.host(for: guest) else {
-                throw .pasidEnable
-            }
-            host = translated.rawValue
-        }
+        let pasid = try pasid(of: queue)
         var limits = capabilities
         guard tables.batchShift(of: queue) <= DSACapabilities.maximumBatchShift else {
             throw .batchSize
@@ -186,8 +180,21 @@ extension DSAFunction {
             queue,
             WorkLimits(
                 entries: entries, priority: tables.priority(of: queue), capabilities: limits,
-                pasid: host))
+                pasid: pasid))
         enabledQueues |= 1 << UInt32(queue)
+    }
+
+    /// A shared queue takes descriptors of several address spaces, so that each names its own.
+    private func pasid(of queue: Int) throws(DSACommandError) -> QueuePASID {
+        guard let guest = tables.pasid(of: queue) else {
+            guard configuration.mode == .dedicated else { throw .pasidEnable }
+            return .none
+        }
+        guard configuration.mode == .dedicated else {
+            return .descriptor(configuration.translation)
+        }
+        guard let host = configuration.translation.host(for: guest) else { throw .pasidEnable }
+        return .queue(host.rawValue)
     }
 
     private mutating func close(_ queues: UInt32) {

@@ -1,3 +1,4 @@
+import MessageSignaledInterrupts
 import Registers
 
 /// Descriptors on their way in.
@@ -33,6 +34,13 @@ extension DSAFunction {
             return refuse(descriptor, queue, SoftwareError.Submission.noMessageStore, on: &bus)
         }
         let isShared = configuration.mode == .shared
+        if isShared,
+            PASID(descriptor.pasid).flatMap({ configuration.translation.host(for: $0) }) == nil
+        {
+            // Not even the completion record has an address that means something.
+            return refuse(
+                descriptor, queue, DSAStatus.completionTranslation.rawValue, on: &bus)
+        }
         let entries =
             isShared && isLimited
             ? min(tables.threshold(of: queue), tables.size(of: queue)) : tables.size(of: queue)

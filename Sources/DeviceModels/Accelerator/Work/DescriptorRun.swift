@@ -49,7 +49,7 @@ public struct DescriptorRunner: ~Copyable {
         _ run: inout DescriptorRun, in context: WorkContext, into ended: inout [WorkEnded]
     ) -> Bool {
         guard run.descriptor.opcode == .batch else {
-            _ = perform(run.descriptor, nil, in: context, into: &ended)
+            _ = perform(Member(run.descriptor), in: context, into: &ended)
             return true
         }
         return advanceBatch(&run, in: context, into: &ended)
@@ -60,11 +60,12 @@ public struct DescriptorRunner: ~Copyable {
     ) -> Bool {
         let batch = run.descriptor
         if run.done == 0 {
-            guard context.admits(batch) else {
-                return end(batch, DSACompletion(.interruptHandle), nil, in: context, into: &ended)
+            guard context.admits(batch, in: batch) else {
+                return end(
+                    Member(batch), DSACompletion(.interruptHandle), in: context, into: &ended)
             }
             if let fault = context.limits.capabilities.fault(of: batch) {
-                return end(batch, DSACompletion(fault), nil, in: context, into: &ended)
+                return end(Member(batch), DSACompletion(fault), in: context, into: &ended)
             }
         }
         var bytes: [64 of UInt8] = .init(repeating: 0)
@@ -77,52 +78,75 @@ public struct DescriptorRunner: ~Copyable {
             var completion = DSACompletion(.batchPageFault)
             completion.faultAddress = address
             completion.bytesCompleted = run.done
-            return end(batch, completion, nil, in: context, into: &ended)
+            return end(Member(batch), completion, in: context, into: &ended)
         }
         let inner = bytes.withRawSpan { DSADescriptor($0) }
         let isCutOff = inner.flags.contains(.fence) && run.hasFailed
         if !isCutOff {
-            let status = perform(inner, Int(run.done), in: context, into: &ended)
+            let member = Member(inner, of: batch, at: Int(run.done))
+            let status = perform(member, in: context, into: &ended)
             if status != .success { run.hasFailed = true }
             run.done += 1
         }
         guard isCutOff || run.done == batch.transferSize else { return false }
         var completion = DSACompletion(run.hasFailed ? .batchError : .success)
         completion.bytesCompleted = run.done
-        return end(batch, completion, nil, in: context, into: &ended)
+        return end(Member(batch), completion, in: context, into: &ended)
     }
 
-    /// Carries out a descriptor that is no batch, alone or at `place` of one.
+    /// A descriptor alone, or one of a batch.
+    private struct Member {
+        let descriptor: DSADescriptor
+        /// The batch, or the descriptor itself.
+        let outer: DSADescriptor
+        /// Its place in the batch.
+        let place: Int?
+
+        init(_ descriptor: DSADescriptor) {
+            self.descriptor = descriptor
+            outer = descriptor
+            place = nil
+        }
+
+        init(_ descriptor: DSADescriptor, of batch: DSADescriptor, at place: Int) {
+            self.descriptor = descriptor
+            outer = batch
+            self.place = place
+        }
+    }
+
+    /// Carries out a descriptor that is no batch, alone or in one.
     private mutating func perform(
-        _ descriptor: DSADescriptor, _ place: Int?, in context: WorkContext,
-        into ended: inout [WorkEnded]
+        _ member: Member, in context: WorkContext, into ended: inout [WorkEnded]
     ) -> DSAStatus {
+        let descriptor = member.descriptor
         let completion =
-            if !context.admits(descriptor) {
+            if !context.admits(descriptor, in: member.outer) {
                 DSACompletion(.interruptHandle)
-            } else if place != nil, descriptor.opcode == .batch {
+            } else if member.place != nil, descriptor.opcode == .batch {
                 DSACompletion(.opcode)
             } else {
                 executor.perform(
                     descriptor, in: context.memory, as: context.limits.capabilities)
             }
-        _ = end(descriptor, completion, place, in: context, into: &ended)
+        _ = end(member, completion, in: context, into: &ended)
         return completion.status
     }
 
     /// Writes the completion record, and has the interrupt or the error told. Returns true.
     private func end(
-        _ descriptor: DSADescriptor, _ completion: DSACompletion, _ place: Int?,
-        in context: WorkContext, into ended: inout [WorkEnded]
+        _ member: Member, _ completion: DSACompletion, in context: WorkContext,
+        into ended: inout [WorkEnded]
     ) -> Bool {
+        let descriptor = member.descriptor
         let isSilent =
             completion.status == .success && !descriptor.flags.contains(.requestCompletionRecord)
         let isDone = !isSilent && write(completion, of: descriptor, in: context.memory)
         if !isSilent, !isDone {
-            ended.append(.error(context.error(completion, of: descriptor, at: place)))
+            ended.append(.error(context.error(completion, of: descriptor, at: member.place)))
         }
         if descriptor.flags.contains(.requestCompletionInterrupt),
-            let vector = context.vector(of: descriptor)
+            let vector = context.vector(of: descriptor, in: member.outer)
         {
             ended.append(.interrupt(vector: vector))
         }
@@ -151,23 +175,26 @@ public struct DescriptorRunner: ~Copyable {
 }
 
 extension WorkContext {
-    fileprivate func vector(of descriptor: DSADescriptor) -> Int? {
-        handles.vector(descriptor.interruptHandle, for: pasid(of: descriptor))
+    /// The vector of a descriptor's interrupt handle, as far as that is one for `outer`: the
+    /// descriptor itself, or the batch whose address space it shares.
+    fileprivate func vector(of descriptor: DSADescriptor, in outer: DSADescriptor) -> Int? {
+        handles.vector(descriptor.interruptHandle, for: limits.pasid.host(of: outer))
     }
 
-    /// The PASID of a dedicated queue's descriptors is the queue's.
-    private func pasid(of descriptor: DSADescriptor) -> UInt32? { limits.pasid }
-
     /// Whether the descriptor asks for no interrupt, or has a handle for one.
-    fileprivate func admits(_ descriptor: DSADescriptor) -> Bool {
-        !descriptor.flags.contains(.requestCompletionInterrupt) || vector(of: descriptor) != nil
+    fileprivate func admits(_ descriptor: DSADescriptor, in outer: DSADescriptor) -> Bool {
+        !descriptor.flags.contains(.requestCompletionInterrupt)
+            || vector(of: descriptor, in: outer) != nil
     }
 
     fileprivate func error(
         _ completion: DSACompletion, of descriptor: DSADescriptor, at place: Int?
     ) -> SoftwareError {
+        // Without a place for the record, what keeps it from being written is the error.
+        let isLost = completion.status == .success || completion.status == .falsePredicate
+        let code = isLost ? DSAStatus.completionTranslation : completion.status
         var error = SoftwareError(
-            code: completion.status.rawValue, queue: queue, operation: descriptor.opcodeByte)
+            code: code.rawValue, queue: queue, operation: descriptor.opcodeByte)
         error.batchIndex = place
         error.address = completion.faultAddress
         error.isWrite = completion.isWriteFault

@@ -1,3 +1,4 @@
+public import MessageSignaledInterrupts
 public import PlatformTypes
 
 /// Whoever carries out the descriptors of one function: a share of its parent's engines.
@@ -50,15 +51,37 @@ public struct WorkLimits: Hashable, Sendable {
     public var priority: Int
     /// What a descriptor can ask for.
     public var capabilities: DSACapabilities
-    /// The host PASID of all its descriptors; nil where they have none.
-    public var pasid: UInt32?
+    /// The PASID that its descriptors have.
+    public var pasid: QueuePASID
 
     /// Limits of these parts.
-    public init(entries: Int, priority: Int, capabilities: DSACapabilities, pasid: UInt32?) {
+    public init(
+        entries: Int, priority: Int, capabilities: DSACapabilities, pasid: QueuePASID
+    ) {
         self.entries = entries
         self.priority = priority
         self.capabilities = capabilities
         self.pasid = pasid
+    }
+}
+
+/// Where the PASID of a queue's descriptors comes from.
+public enum QueuePASID: Hashable, Sendable {
+    /// They have none.
+    case none
+    /// All have this one of the host's.
+    case queue(UInt32)
+    /// Each names one of the guest's, which is translated.
+    case descriptor(PASIDTranslation)
+
+    /// The host PASID of `descriptor`; nil if it has none, or one that means nothing.
+    public func host(of descriptor: DSADescriptor) -> UInt32? {
+        switch self {
+        case .none: nil
+        case .queue(let pasid): pasid
+        case .descriptor(let translation):
+            PASID(descriptor.pasid).flatMap { translation.host(for: $0) }?.rawValue
+        }
     }
 }
 
