@@ -121,6 +121,12 @@ let package = Package(
             ],
             path: "Tests/Support/ServerSupport"),
         .testTarget(name: "RegistersTests", dependencies: ["Registers", "TestTraits"]),
+        .testTarget(
+            name: "AcceleratorEnginesTests",
+            dependencies: [
+                "AcceleratorEngines", "DeviceModels", "LinuxKernel", "MessageSignaledInterrupts",
+                "PlatformTypes", "Registers", "TestTraits",
+            ]),
         .testTarget(name: "PlatformTypesTests", dependencies: ["PlatformTypes", "TestTraits"]),
         .testTarget(
             name: "MessageSignaledInterruptsTests",
