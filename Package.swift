@@ -124,8 +124,9 @@ let package = Package(
         .testTarget(
             name: "AcceleratorEnginesTests",
             dependencies: [
-                "AcceleratorEngines", "DeviceModels", "LinuxKernel", "MessageSignaledInterrupts",
-                "PlatformTypes", "Registers", "TestTraits",
+                "AcceleratorEngines", "DeviceModels", "IRQDomains", "LinuxKernel",
+                "MessageSignaledInterrupts", "PlatformTypes", "Registers", "ServerSupport",
+                "TestTraits", "VFIOInterface", "VFIOUserClient", "VFIOUserServer",
             ]),
         .testTarget(name: "PlatformTypesTests", dependencies: ["PlatformTypes", "TestTraits"]),
         .testTarget(

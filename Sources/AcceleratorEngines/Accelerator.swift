@@ -60,8 +60,9 @@ public final class Accelerator: Sendable {
         public struct Share: Hashable, Sendable {
             /// The function's name.
             public var name: String
-            /// Its queues, and of which kind.
+            /// Its queues.
             public var queues: Int
+            /// Of which kind they are.
             public var mode: DSAConfiguration.Mode
             /// Entries of them together; those of a shared queue are not the function's alone.
             public var entries: Int

@@ -35,13 +35,16 @@ public final class AcceleratorShare: WorkEngines {
         accelerator.end(share: number)
     }
 
+    /// Can be read while something has ended that nobody has asked for.
     public var descriptor: Int32 { signals.ready.raw }
 
+    /// Has the queue take descriptors.
     public func open(_ queue: Int, _ limits: WorkLimits) {
         isOpen[queue] = true
         group.change { [member, shared] in $0.open(member, queue, limits, shared: shared) }
     }
 
+    /// Has it take none any more. Waits for what runs.
     public func close(_ queue: Int) -> Int {
         let count = drop(queue)
         isOpen[queue] = nil
@@ -49,24 +52,29 @@ public final class AcceleratorShare: WorkEngines {
         return count
     }
 
+    /// Drops what waits. Waits for what runs.
     public func drop(_ queue: Int) -> Int {
         let (count, isBusy) = group.change { [member] in $0.drop(member, queue) }
         if isBusy { signals.quiet.wait() }
         return count
     }
 
+    /// Puts a descriptor into a queue that has room.
     public func submit(_ descriptor: DSADescriptor, to queue: Int, below entries: Int) -> Bool {
         group.change { [member] in $0.submit(descriptor, member, queue, below: entries) }
     }
 
+    /// Descriptors that have not ended, of a shared queue those of all that share it.
     public func occupancy(of queue: Int) -> Int {
         group.read { [member] in $0.occupancy(member, queue) }
     }
 
+    /// Whether none is left, of this function's own.
     public func isIdle(_ queue: Int) -> Bool {
         group.change { [member] in $0.isIdle(member, queue) }
     }
 
+    /// What has happened next.
     public func nextEnded() -> WorkEnded? {
         if ended.isEmpty {
             _ = signals.ready.drain()
@@ -76,11 +84,13 @@ public final class AcceleratorShare: WorkEngines {
         return ended.popLast()
     }
 
+    /// Has engines leave it. Waits for what runs.
     public func pause() {
         let isBusy = group.change { [member] in $0.pause(member) }
         if isBusy { signals.quiet.wait() }
     }
 
+    /// Has engines come back, with this memory and these handles.
     public func resume(_ memory: (any ThreadMemory)?, _ handles: InterruptHandles) {
         group.change { [member] in $0.resume(member, memory, handles) }
     }

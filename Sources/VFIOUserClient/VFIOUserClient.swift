@@ -133,6 +133,15 @@ public final class VFIOUserClient {
         channel.post(.regionWrite) { Self.encode(value, region, offset, width, into: &$0) }
     }
 
+    /// Writes bytes to a region without waiting, likewise.
+    public func post(_ bytes: [UInt8], _ region: RegionIndex, at offset: UInt64) {
+        channel.post(.regionWrite) { output in
+            RegionAccess(region: region, range: offset..<offset + UInt64(bytes.count))
+                .encode(into: &output)
+            output += bytes
+        }
+    }
+
     /// Bytes of posted writes that have not gone out.
     public var unsentBytes: Int { channel.unsentBytes }
 

@@ -17,9 +17,11 @@ final class GuestEvents {
     }
 
     /// Waits for an interrupt and takes it. Returns false if none came in time.
-    func wait() throws(ClientError) -> Bool {
-        guard try poll(patienceMilliseconds) else { return false }
-        return event.drain() > 0
+    func wait() throws(ClientError) -> Bool { try take() > 0 }
+
+    /// Waits for an interrupt. Returns how many have come; 0 if none came in time.
+    func take() throws(ClientError) -> UInt64 {
+        try poll(patienceMilliseconds) ? event.drain() : 0
     }
 
     /// Whether an interrupt waits to be taken.

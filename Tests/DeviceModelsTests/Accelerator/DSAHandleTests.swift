@@ -82,10 +82,11 @@ struct DSAHandleTests {
     @Test(.rule("DSA-10")) func anOldHandleEndsItsDescriptorWithoutAnInterrupt() throws {
         let machine = try Self.machine()
         let handle = machine.command(13, 1) >> 8
-        machine.submit(
-            DSAMachine.descriptor(
-                3, flags: 0x1c, source: PageMemory.base + 0x100,
-                destination: PageMemory.base + 0x200, size: 8, handle: handle))
+        var move = DSAMachine.descriptor(3, flags: 0x1c, handle: handle)
+        move[2] = PageMemory.base + 0x100
+        move[3] = PageMemory.base + 0x200
+        move[4] |= 8
+        machine.submit(move)
         machine.memory[0x100..<0x108] = Array(1...8)
         machine.command(14, handle)
         _ = machine.sent()

@@ -208,12 +208,9 @@ struct DSAMachine {
     /// A descriptor's eight QWORDs: a completion record at offset 0 of the page, unless it is said
     /// otherwise.
     static func descriptor(
-        _ opcode: UInt64, flags: UInt64 = 0x0c, source: UInt64 = 0, destination: UInt64 = 0,
-        size: UInt64 = 0, handle: UInt64 = 0, record: UInt64 = PageMemory.base, pasid: UInt64 = 0
+        _ opcode: UInt64, flags: UInt64 = 0x0c, handle: UInt64 = 0,
+        record: UInt64 = PageMemory.base, pasid: UInt64 = 0
     ) -> [UInt64] {
-        [
-            pasid | flags << 32 | opcode << 56, record, source, destination, size | handle << 32,
-            0, 0, 0,
-        ]
+        [pasid | flags << 32 | opcode << 56, record, 0, 0, handle << 32, 0, 0, 0]
     }
 }

@@ -12,7 +12,9 @@ public struct DSAConfiguration: Hashable, Sendable {
 
     /// Classes A and B, of which descriptors choose one for each address.
     public struct TrafficClasses: Hashable, Sendable {
+        /// Class A.
         public var a: Int
+        /// Class B.
         public var b: Int
 
         /// These classes.

@@ -11,9 +11,9 @@ extension DSACapabilities {
         }
         guard let opcode = descriptor.opcode else { return .opcode }
         let form = DSAForm(of: opcode)
-        guard form.admits(descriptor.flags),
-            blockOnFault || !descriptor.flags.contains(.blockOnFault)
-        else { return .flags }
+        guard invalidFlags(of: descriptor, form).isEmpty, form.hasRecord(descriptor.flags) else {
+            return .flags
+        }
         guard descriptor.reservedBits == 0,
             descriptor.hasNothing(in: form.reserved(descriptor.flags))
         else { return .reserved }
@@ -24,10 +24,26 @@ extension DSACapabilities {
         }
     }
 
-    private func batchFault(of descriptor: DSADescriptor) -> DSAStatus? {
-        guard (2...maximumBatchSize).contains(descriptor.transferSize) else {
-            return .descriptorCount
+    /// The record of a descriptor that is not carried out for `fault`.
+    func refusal(of descriptor: DSADescriptor, _ fault: DSAStatus) -> DSACompletion {
+        var completion = DSACompletion(fault)
+        if fault == .flags, let opcode = descriptor.opcode {
+            let invalid = invalidFlags(of: descriptor, DSAForm(of: opcode))
+            completion.first = UInt64(invalid.rawValue)
         }
+        return completion
+    }
+
+    /// Flags that the operation does not have, or not on its queue.
+    private func invalidFlags(of descriptor: DSADescriptor, _ form: DSAForm) -> DSAFlags {
+        let invalid = descriptor.flags.subtracting(form.flags)
+        return blockOnFault
+            ? invalid : invalid.union(descriptor.flags.intersection(.blockOnFault))
+    }
+
+    private func batchFault(of descriptor: DSADescriptor) -> DSAStatus? {
+        let count = descriptor.transferSize
+        guard count >= 2, count <= maximumBatchSize else { return .descriptorCount }
         return descriptor.source % 64 == 0 ? nil : .listAlignment
     }
 
@@ -39,12 +55,12 @@ extension DSACapabilities {
             guard size % 8 == 0, size <= Self.mostDeltaBytes else { return .transferSize }
             let isCreated = descriptor.opcode == .createDelta
             let record = descriptor.field(at: isCreated ? 48 : 40) & 0xffff_ffff
-            guard record > 0, record % UInt64(DSAExecutor.deltaBytes) == 0 else {
-                return .deltaRecordSize
-            }
-            let isAligned =
-                descriptor.destination % 8 == 0 && (!isCreated || descriptor.source % 8 == 0)
-            return isAligned ? nil : .addressAlignment
+            guard record >= (isCreated ? Self.leastRecordBytes : 1),
+                record % UInt64(DSAExecutor.deltaBytes) == 0
+            else { return .deltaRecordSize }
+            // The record itself may begin anywhere: after a fault its rest does.
+            let addresses = descriptor.destination | (isCreated ? descriptor.source : 0)
+            return addresses % 8 == 0 ? nil : .addressAlignment
         case .difCheck, .difStrip, .difUpdate:
             return Int(size) % (descriptor.integrityBlockBytes + 8) == 0 ? nil : .transferSize
         case .difInsert:
@@ -57,17 +73,20 @@ extension DSACapabilities {
     }
 
     /// The most bytes between which differences can be recorded: a place is a number of 16 bits.
-    private static let mostDeltaBytes: UInt32 = 65_535 * 8
+    private static let mostDeltaBytes: UInt32 = 65_536 * 8
+    /// The least room that there is for differences which are recorded.
+    private static let leastRecordBytes: UInt64 = 80
 
     private func overlapFault(of descriptor: DSADescriptor) -> DSAStatus? {
         let size = UInt64(descriptor.transferSize)
         let (source, target) = (descriptor.source, descriptor.destination)
-        let blocks = size / UInt64(descriptor.integrityBlockBytes)
+        let block = UInt64(descriptor.integrityBlockBytes)
         let pairs: [3 of (UInt64, UInt64, UInt64, UInt64)?] =
             switch descriptor.opcode {
             case .copyWithCRC: [(source, size, target, size), nil, nil]
-            case .difInsert: [(source, size, target, size + 8 * blocks), nil, nil]
-            case .difStrip, .difUpdate: [(source, size, target, size), nil, nil]
+            case .difInsert: [(source, size, target, size / block * (block + 8)), nil, nil]
+            case .difStrip: [(source, size, target, size / (block + 8) * block), nil, nil]
+            case .difUpdate: [(source, size, target, size), nil, nil]
             case .dualcast:
                 [
                     (source, size, target, size),
@@ -85,9 +104,7 @@ extension DSACapabilities {
             }
         for index in 0..<3 {
             guard let (first, firstSize, second, secondSize) = pairs[index] else { continue }
-            let isApart =
-                first < second
-                ? second - first >= firstSize : first - second >= secondSize
+            let isApart = second &- first >= firstSize && first &- second >= secondSize
             if !isApart { return .overlap }
         }
         return nil
@@ -96,7 +113,7 @@ extension DSACapabilities {
 
 /// The form of an operation's descriptors: flags that they can have, and what is zero in them.
 private struct DSAForm {
-    private let flags: DSAFlags
+    let flags: DSAFlags
     /// Whether the result is in the completion record, so that there must be one.
     private let needsRecord: Bool
     /// Bits that are zero, of the QWORDs from offset 16 on.
@@ -121,7 +138,8 @@ private struct DSAForm {
             self.init(Self.common, zeroes: [.max, .max, Self.size, .max, .max, .max])
         case .batch:
             self.init(
-                Self.reading.subtracting(.fence), zeroes: [0, .max, 0, .max, .max, .max])
+                Self.common.subtracting(.fence).union(.firstTrafficClass),
+                zeroes: [0, .max, 0, .max, .max, .max])
         case .memoryMove, .fill: self.init(Self.writing, zeroes: [0, 0, 0, .max, .max, .max])
         case .compare, .comparePattern:
             self.init(
@@ -168,8 +186,8 @@ private struct DSAForm {
         self.zeroes = zeroes
     }
 
-    func admits(_ given: DSAFlags) -> Bool {
-        guard flags.isSuperset(of: given) else { return false }
+    /// Whether there is a completion record where one is needed or asked for.
+    func hasRecord(_ given: DSAFlags) -> Bool {
         let record: DSAFlags = [.completionAddressValid, .requestCompletionRecord]
         if needsRecord { return given.isSuperset(of: record) }
         return !given.contains(.requestCompletionRecord) || given.contains(.completionAddressValid)

@@ -5,7 +5,8 @@ public enum DSAStatus: UInt8, Hashable, Sendable, CaseIterable {
     case success = 0x01
     case falsePredicate = 0x02
     case pageFault = 0x03
-    case pageFaultOnReadback = 0x04
+    /// Of a descriptor that was to wait for the page, which does not come.
+    case blockedPageFault = 0x04
     case batchError = 0x05
     case batchPageFault = 0x06
     case deltaOrder = 0x07
@@ -65,5 +66,7 @@ public struct DSACompletion: Hashable, Sendable {
 
 extension DSAStatus {
     /// Whether the record's fault address means something.
-    var isPageFault: Bool { self == .pageFault || self == .batchPageFault }
+    var isPageFault: Bool {
+        self == .pageFault || self == .blockedPageFault || self == .batchPageFault
+    }
 }

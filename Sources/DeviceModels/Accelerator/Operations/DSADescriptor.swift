@@ -24,8 +24,10 @@ public enum DSAOpcode: UInt8, Hashable, Sendable, CaseIterable {
 
 /// Flags of a descriptor, 24 bits.
 public struct DSAFlags: OptionSet, Hashable, Sendable {
+    /// The flags' bits.
     public let rawValue: UInt32
 
+    /// The flags of these bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// Descriptors before it in its batch end first.
@@ -42,6 +44,8 @@ public struct DSAFlags: OptionSet, Hashable, Sendable {
     public static let checkResult = DSAFlags(rawValue: 1 << 7)
     /// What is written goes to a cache.
     public static let cacheControl = DSAFlags(rawValue: 1 << 8)
+    /// The traffic class of the first address: without effect here.
+    public static let firstTrafficClass = DSAFlags(rawValue: 1 << 9)
     /// Traffic classes of the three addresses: without effect here.
     public static let trafficClasses = DSAFlags(rawValue: 0x7 << 9)
     /// The traffic class of the completion record: without effect here.
@@ -110,10 +114,12 @@ public struct DSADescriptor: Hashable, Sendable {
     /// The second destination of a dualcast.
     var secondDestination: UInt64 { words[5] }
 
+    /// Whether both ask for the same.
     public static func == (left: Self, right: Self) -> Bool {
         (0..<8).allSatisfy { left.words[$0] == right.words[$0] }
     }
 
+    /// Hashes all of its bytes.
     public func hash(into hasher: inout Hasher) {
         for index in 0..<8 { hasher.combine(words[index]) }
     }

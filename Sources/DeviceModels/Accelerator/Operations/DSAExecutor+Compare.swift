@@ -98,8 +98,8 @@ extension DSAExecutor {
         _ descriptor: DSADescriptor, _ memory: borrowing some ThreadMemory
     ) -> DSACompletion {
         let size = Int(descriptor.transferSize)
-        let limit = Int(descriptor.field(at: 48) & 0xffff_ffff)
-        var delta = DeltaRecord(at: descriptor.field(at: 40), limit: limit)
+        var delta = DeltaRecord(
+            at: descriptor.field(at: 40), limit: Int(descriptor.field(at: 48) & 0xffff_ffff))
         var done = 0
         while done < size {
             let count = min(size - done, WorkPieces.bytes)
@@ -107,29 +107,29 @@ extension DSAExecutor {
                 descriptor.source &+ UInt64(done), descriptor.destination &+ UInt64(done)
             )
             let there = WorkPieces.load(left, count, into: &pieces.first, memory)
-            guard there == count else {
-                return .pageFault(left &+ UInt64(there), done: done + there)
-            }
-            let alsoThere = WorkPieces.load(right, count, into: &pieces.second, memory)
-            guard alsoThere == count else {
-                return .pageFault(right &+ UInt64(alsoThere), done: done + alsoThere)
-            }
-            for offset in stride(from: 0, to: count, by: 8) {
+            let alsoThere = WorkPieces.load(right, there, into: &pieces.second, memory)
+            for offset in stride(from: 0, to: alsoThere & ~7, by: 8) {
                 let old: UInt64 = pieces.first.littleEndian(at: offset) ?? 0
                 let new: UInt64 = pieces.second.littleEndian(at: offset) ?? 0
                 guard old != new else { continue }
-                guard delta.bytes + Self.deltaBytes <= limit else {
+                if delta.isFull {
+                    guard delta.flush(pieces.result, memory) else { return delta.fault }
                     return Self.judgedDelta(descriptor, 2, delta.bytes, done: done + offset)
                 }
-                if !delta.append(UInt16((done + offset) / 8), new, &pieces.result, memory) {
-                    return .pageFault(delta.faultAddress, isWrite: true, done: done + offset)
-                }
+                let place = UInt16((done + offset) / 8)
+                if !delta.append(place, new, &pieces.result, memory) { return delta.fault }
             }
-            done += count
+            done += alsoThere & ~7
+            guard alsoThere == count else {
+                guard delta.flush(pieces.result, memory) else { return delta.fault }
+                let address = alsoThere < there ? right : left
+                var completion = DSACompletion.pageFault(
+                    address &+ UInt64(alsoThere), done: done)
+                completion.first = UInt64(delta.bytes)
+                return completion
+            }
         }
-        if !delta.flush(pieces.result, memory) {
-            return .pageFault(delta.faultAddress, isWrite: true, done: size)
-        }
+        guard delta.flush(pieces.result, memory) else { return delta.fault }
         return Self.judgedDelta(
             descriptor, delta.bytes == 0 ? 0 : 1, delta.bytes, done: size)
     }
@@ -141,12 +141,15 @@ extension DSAExecutor {
         /// Bytes that there are, and of those the ones that are in memory.
         private(set) var bytes = 0
         private var written = 0
-        private(set) var faultAddress: UInt64 = 0
+        /// What ended it, if a store has failed: how far the differences are that are in memory.
+        private(set) var fault = DSACompletion(.pageFault)
 
         init(at address: UInt64, limit: Int) {
             self.address = address
             self.limit = limit
         }
+
+        var isFull: Bool { bytes + DSAExecutor.deltaBytes > limit }
 
         mutating func append(
             _ place: UInt16, _ value: UInt64, _ buffer: inout [UInt8],
@@ -172,9 +175,15 @@ extension DSAExecutor {
             let to = address &+ UInt64(written)
             let count = bytes - written
             let taken = WorkPieces.store(buffer, count, to: to, memory)
-            faultAddress = to &+ UInt64(taken)
-            written += taken
-            return taken == count
+            guard taken < count else {
+                written = bytes
+                return true
+            }
+            let whole = taken / DSAExecutor.deltaBytes * DSAExecutor.deltaBytes
+            let place: UInt16 = buffer.littleEndian(at: whole) ?? 0
+            fault = .pageFault(to &+ UInt64(taken), isWrite: true, done: Int(place) * 8)
+            fault.first = UInt64(written + whole)
+            return false
         }
     }
 
@@ -203,10 +212,8 @@ extension DSAExecutor {
             let count = min(recordBytes - done, step)
             let from = descriptor.source &+ UInt64(done)
             let there = WorkPieces.load(from, count, into: &pieces.first, memory)
-            guard there == count else {
-                return .pageFault(from &+ UInt64(there), done: done)
-            }
-            for offset in stride(from: 0, to: count, by: Self.deltaBytes) {
+            let whole = there / Self.deltaBytes * Self.deltaBytes
+            for offset in stride(from: 0, to: whole, by: Self.deltaBytes) {
                 let place: UInt16 = pieces.first.littleEndian(at: offset) ?? 0
                 // A record that is malformed inside is only seen here.
                 let isInside = UInt64(place) * 8 + 8 <= size
@@ -223,7 +230,8 @@ extension DSAExecutor {
                     return .pageFault(to, isWrite: true, done: done + offset)
                 }
             }
-            done += count
+            done += whole
+            guard there == count else { return .pageFault(from &+ UInt64(there), done: done) }
         }
         return .success(done: recordBytes)
     }

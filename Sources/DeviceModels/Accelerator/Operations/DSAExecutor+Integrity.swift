@@ -18,21 +18,22 @@ extension DSAExecutor {
             let from = descriptor.source &+ UInt64(done)
             let there = WorkPieces.load(from, blocks * blockIn, into: &pieces.first, memory)
             let whole = there / blockIn
+            var stored = fields
             let good = convert(whole, &fields)
             if blockOut > 0 {
                 let to = descriptor.destination &+ UInt64(written)
                 let taken = WorkPieces.store(pieces.result, good * blockOut, to: to, memory)
                 guard taken == good * blockOut else {
-                    let blocks = taken / blockOut
-                    return .pageFault(
-                        to &+ UInt64(taken), isWrite: true, done: done + blocks * blockIn)
+                    for _ in 0..<taken / blockOut { stored.advance() }
+                    return stored.pageFault(
+                        to &+ UInt64(taken), isWrite: true, done: done + taken / blockOut * blockIn)
                 }
             }
             done += good * blockIn
             written += good * blockOut
             if good < whole { return fields.completion(.difError, done: done) }
             guard whole == blocks else {
-                return .pageFault(from &+ UInt64(there), done: done)
+                return fields.pageFault(from &+ UInt64(there), isWrite: false, done: done)
             }
         }
         return fields.completion(.success, done: done)
@@ -214,6 +215,14 @@ private struct IntegrityFields {
     private func has(_ flag: UInt8) -> Bool { sourceFlags & flag != 0 }
 
     private func passes(_ flag: UInt8) -> Bool { destinationFlags & flag != 0 }
+
+    /// The record of a fault, with which software goes on.
+    func pageFault(_ address: UInt64, isWrite: Bool, done: Int) -> DSACompletion {
+        var completion = completion(.pageFault, done: done)
+        completion.faultAddress = address
+        completion.isWriteFault = isWrite
+        return completion
+    }
 
     /// The record after `done` bytes of the source: the tags that come next.
     func completion(_ status: DSAStatus, done: Int) -> DSACompletion {

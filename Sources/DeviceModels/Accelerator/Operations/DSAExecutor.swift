@@ -11,7 +11,19 @@ struct DSAExecutor: ~Copyable {
         _ descriptor: DSADescriptor, in memory: borrowing some ThreadMemory,
         as capabilities: DSACapabilities
     ) -> DSACompletion {
-        if let fault = capabilities.fault(of: descriptor) { return DSACompletion(fault) }
+        if let fault = capabilities.fault(of: descriptor) {
+            return capabilities.refusal(of: descriptor, fault)
+        }
+        var completion = operate(descriptor, memory)
+        if completion.status == .pageFault, descriptor.flags.contains(.blockOnFault) {
+            completion.status = .blockedPageFault
+        }
+        return completion
+    }
+
+    private mutating func operate(
+        _ descriptor: DSADescriptor, _ memory: borrowing some ThreadMemory
+    ) -> DSACompletion {
         switch descriptor.opcode {
         case .nop, .drain, .batch, nil: return DSACompletion(.success)
         case .memoryMove: return move(descriptor, memory)
@@ -35,21 +47,33 @@ struct DSAExecutor: ~Copyable {
     ) -> DSACompletion {
         let size = Int(descriptor.transferSize)
         let (source, target) = (descriptor.source, descriptor.destination)
-        // A destination that begins within the source is written from its end on.
-        guard target > source, target - source < UInt64(size) else {
-            return copy(source, to: target, size, memory)
-        }
+        let distance = target &- source
+        return distance > 0 && distance < UInt64(size)
+            ? copyBackwards(source, to: target, size, memory)
+            : copy(source, to: target, size, memory)
+    }
+
+    /// Copies from the end on, for a destination that begins within the source. What was done at
+    /// a fault are bytes at the end, as the result says then.
+    private mutating func copyBackwards(
+        _ source: UInt64, to target: UInt64, _ size: Int, _ memory: borrowing some ThreadMemory
+    ) -> DSACompletion {
         var left = size
         while left > 0 {
             let count = min(left, WorkPieces.bytes)
-            left -= count
-            let from = source &+ UInt64(left)
-            let there = WorkPieces.load(from, count, into: &pieces.first, memory)
-            guard there == count else { return .pageFault(from &+ UInt64(there), done: 0) }
-            let to = target &+ UInt64(left)
-            let taken = WorkPieces.store(pieces.first, count, to: to, memory)
+            let from = source &+ UInt64(left - count)
+            let there = WorkPieces.loadBackwards(from, count, into: &pieces.first, memory)
+            let to = target &+ UInt64(left - there)
+            let taken = WorkPieces.storeBackwards(
+                pieces.first, from: count - there, there, to: to, memory)
+            left -= taken
             guard taken == count else {
-                return .pageFault(to &+ UInt64(taken), isWrite: true, done: 0)
+                let isWrite = taken < there
+                var completion = DSACompletion.pageFault(
+                    (isWrite ? target : source) &+ UInt64(left - 1), isWrite: isWrite,
+                    done: size - left)
+                completion.result = 1
+                return completion
             }
         }
         return .success(done: size)
@@ -110,17 +134,20 @@ struct DSAExecutor: ~Copyable {
             let count = min(size - done, WorkPieces.bytes)
             let from = descriptor.source &+ UInt64(done)
             let there = WorkPieces.load(from, count, into: &pieces.first, memory)
+            // Only what is in both destinations is done.
+            var taken = there
+            var fault: UInt64?
             for index in 0..<2 {
                 let to = targets[index] &+ UInt64(done)
-                let taken = WorkPieces.store(pieces.first, there, to: to, memory)
-                guard taken == there else {
-                    return .pageFault(to &+ UInt64(taken), isWrite: true, done: done + taken)
-                }
+                let stored = WorkPieces.store(pieces.first, taken, to: to, memory)
+                if stored < taken { fault = to &+ UInt64(stored) }
+                taken = stored
             }
+            done += taken
+            if let fault { return .pageFault(fault, isWrite: true, done: done) }
             guard there == count else {
-                return .pageFault(from &+ UInt64(there), done: done + there)
+                return .pageFault(from &+ UInt64(there), done: done)
             }
-            done += count
         }
         return .success(done: size)
     }
@@ -151,40 +178,38 @@ struct DSAExecutor: ~Copyable {
         var seed = UInt32(truncatingIfNeeded: descriptor.field(at: 40))
         if descriptor.flags.contains(.readCRCSeed) {
             let address = descriptor.field(at: 48)
-            guard WorkPieces.load(address, 4, into: &pieces.first, memory) == 4 else {
-                return .pageFault(address, done: 0)
-            }
+            let there = WorkPieces.load(address, 4, into: &pieces.first, memory)
+            guard there == 4 else { return .pageFault(address &+ UInt64(there), done: 0) }
             seed = pieces.first.littleEndian(at: 0) ?? 0
         }
         // The state is kept reflected; without the bypass it begins and ends inverted.
         let isPlain = descriptor.flags.contains(.bypassCRCInversion)
         var state = isPlain ? seed.bitsReversed : ~seed
         let size = Int(descriptor.transferSize)
+        let isReflected = !descriptor.flags.contains(.bypassDataReflection)
+        var completion = DSACompletion.success(done: size)
         var done = 0
-        while done < size {
+        while done < size, completion.status == .success {
             let count = min(size - done, WorkPieces.bytes)
-            let from = descriptor.source &+ UInt64(done)
+            let (from, to) = (
+                descriptor.source &+ UInt64(done), descriptor.destination &+ UInt64(done)
+            )
             let there = WorkPieces.load(from, count, into: &pieces.first, memory)
-            if copies {
-                let to = descriptor.destination &+ UInt64(done)
-                let taken = WorkPieces.store(pieces.first, there, to: to, memory)
-                guard taken == there else {
-                    return .pageFault(to &+ UInt64(taken), isWrite: true, done: done + taken)
-                }
-            }
-            guard there == count else {
-                return .pageFault(from &+ UInt64(there), done: done + there)
-            }
-            let isReflected = !descriptor.flags.contains(.bypassDataReflection)
+            let taken = copies ? WorkPieces.store(pieces.first, there, to: to, memory) : there
             state = pieces.first.withRawSpan { bytes in
-                let part = bytes.extracting(0..<count)
+                let part = bytes.extracting(0..<taken)
                 return isReflected
                     ? CRC32C.shared.update(state, part)
                     : CRC32C.shared.updateUnreflected(state, part)
             }
-            done += count
+            done += taken
+            if taken < there {
+                completion = .pageFault(to &+ UInt64(taken), isWrite: true, done: done)
+            } else if there < count {
+                completion = .pageFault(from &+ UInt64(there), done: done)
+            }
         }
-        var completion = DSACompletion.success(done: size)
+        // Also at a fault: the value of what was done, with which software goes on.
         completion.first = UInt64(isPlain ? state.bitsReversed : ~state)
         return completion
     }

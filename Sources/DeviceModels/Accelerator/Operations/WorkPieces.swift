@@ -65,6 +65,59 @@ struct WorkPieces: ~Copyable {
         }
     }
 
+    /// Fills the end of the first `count` bytes of `buffer` with what is there before the address
+    /// `address` + `count`. Returns how many bytes were there.
+    static func loadBackwards(
+        _ address: UInt64, _ count: Int, into buffer: inout [UInt8],
+        _ memory: borrowing some ThreadMemory
+    ) -> Int {
+        guard load(address, count, into: &buffer, memory) < count else { return count }
+        return buffer.withMutableRawSpan { bytes in
+            var done = 0
+            while done < count {
+                let left = count - done - stepBackwards(address, count - done)
+                var part = bytes._mutatingExtracting(left..<count - done)
+                let source = IOVA(address &+ UInt64(left))
+                guard
+                    isDone({ () throws(DMAFault) in try memory.copyIn(from: source, into: &part) })
+                else { break }
+                done = count - left
+            }
+            return done
+        }
+    }
+
+    /// Stores `count` bytes of `buffer` from `start` on to `address`, the last of them first.
+    /// Returns how many could be.
+    static func storeBackwards(
+        _ buffer: [UInt8], from start: Int, _ count: Int, to address: UInt64,
+        _ memory: borrowing some ThreadMemory
+    ) -> Int {
+        buffer.withRawSpan { bytes in
+            let all = bytes.extracting(start..<start + count)
+            if isDone({ () throws(DMAFault) in try memory.copyOut(all, to: IOVA(address)) }) {
+                return count
+            }
+            var done = 0
+            while done < count {
+                let left = count - done - stepBackwards(address, count - done)
+                let target = IOVA(address &+ UInt64(left))
+                guard
+                    isDone({ () throws(DMAFault) in
+                        try memory.copyOut(all.extracting(left..<count - done), to: target)
+                    })
+                else { break }
+                done = count - left
+            }
+            return done
+        }
+    }
+
+    /// Bytes back to the beginning of the page, of `count` bytes at `address`.
+    private static func stepBackwards(_ address: UInt64, _ count: Int) -> Int {
+        min(Int((address &+ UInt64(count) &- 1) % page) + 1, count)
+    }
+
     /// Bytes up to the end of the page.
     private static func step(_ address: UInt64, _ done: Int, _ count: Int) -> Int {
         let left = page - (address &+ UInt64(done)) % page

@@ -65,7 +65,8 @@ public struct DescriptorRunner: ~Copyable {
                     Member(batch), DSACompletion(.interruptHandle), in: context, into: &ended)
             }
             if let fault = context.limits.capabilities.fault(of: batch) {
-                return end(Member(batch), DSACompletion(fault), in: context, into: &ended)
+                let completion = context.limits.capabilities.refusal(of: batch, fault)
+                return end(Member(batch), completion, in: context, into: &ended)
             }
         }
         var bytes: [64 of UInt8] = .init(repeating: 0)
