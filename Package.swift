@@ -70,7 +70,8 @@ let package = Package(
                 "Registers", .product(name: "BasicContainers", package: "swift-collections"),
             ]),
         .target(
-            name: "AcceleratorEngines", dependencies: ["DeviceModels", "LinuxKernel", "PlatformTypes"]),
+            name: "AcceleratorEngines",
+            dependencies: ["DeviceModels", "LinuxKernel", "PlatformTypes"]),
         .target(
             name: "MediatedDevices", dependencies: ["IRQDomains", "LinuxKernel", "VFIOUserServer"]),
 
@@ -78,8 +79,9 @@ let package = Package(
         .executableTarget(
             name: "carillon",
             dependencies: [
-                "AcceleratorEngines", "MediatedDevices", "VFIOUserServer", "VFIOUserClient", "DeviceModels", "IRQDomains",
-                "MessageSignaledInterrupts", "InterruptTrace", "LinuxKernel", "PlatformTypes",
+                "AcceleratorEngines", "MediatedDevices", "VFIOUserServer", "VFIOUserClient",
+                "DeviceModels", "IRQDomains", "MessageSignaledInterrupts", "InterruptTrace",
+                "LinuxKernel", "PlatformTypes",
                 "Registers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
                 .product(name: "FlyingSocks", package: "FlyingFox"),

@@ -45,11 +45,14 @@ import VFIOInterface
                 Repository.literals(in: "Sources/VFIOUserServer/Withdrawal.swift", of: "code")
             )
             .union(
+                Repository.literals(in: "Sources/VFIOUserServer/Revocation.swift", of: "code")
+            )
+            .union(
                 Repository.literals(
                     in: "Sources/MediatedDevices/Registry/RegistryError.swift", of: "code")
             )
             .union(LifeCycle.Refusal.allCases.map(\.code))
-            .union(["CONTROL-REQUEST", "CONTROL-DEVICE", "CONTROL-SLICES"])
+            .union(["CONTROL-REQUEST", "CONTROL-DEVICE", "CONTROL-SLICES", "ACCELERATOR-PARENT"])
         },
         Section(heading: "## A client's request did not succeed") {
             try Repository.literals(in: "Sources/VFIOUserClient/ClientError.swift", of: "code")

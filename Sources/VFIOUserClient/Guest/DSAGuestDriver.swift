@@ -133,8 +133,8 @@ public final class DSAGuestDriver {
 
     // MARK: Descriptors
 
-    /// Submits a descriptor of eight QWORDs through the limited portal of `queue` as one write of 64
-    /// bytes, without waiting; it goes out with `flush` or the next request.
+    /// Submits a descriptor of eight QWORDs through the limited portal of `queue` as one write of
+    /// 64 bytes, without waiting; it goes out with `flush` or the next request.
     public func post(_ words: [8 of UInt64], to queue: Int) {
         descriptor.removeAll(keepingCapacity: true)
         for index in 0..<8 { descriptor.appendLittleEndian(words[index]) }
@@ -146,7 +146,8 @@ public final class DSAGuestDriver {
     /// Sends what was posted.
     public func flush() throws(ClientError) { try function.client.flush() }
 
-    /// Submits a descriptor. Returns whether a shared queue took it; a dedicated one always says so.
+    /// Submits a descriptor. Returns whether a shared queue took it; a dedicated one always says
+    /// so.
     public func submit(_ words: [8 of UInt64], to queue: Int) throws(ClientError) -> Bool {
         post(words, to: queue)
         return try function.read(bar: 2, 0x4000 * queue + 0x1000, .qword) == 0

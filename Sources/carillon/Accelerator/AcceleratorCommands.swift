@@ -58,8 +58,8 @@ struct CompactCommand: ParsableCommand {
         commandName: "compact",
         abstract: "Have slices move to the first slots of their parent's message store.",
         discussion: """
-            Handles of slots that lie behind as many as are in use are revoked; the guests' drivers \
-            request new ones, which are the first that are free.
+            Handles of slots that lie behind as many as are in use are revoked; the guests' \
+            drivers request new ones, which are the first that are free.
             """)
 
     @Argument(help: "The parent's name.")
@@ -82,8 +82,8 @@ struct AcceleratorResetCommand: ParsableCommand {
         commandName: "reset",
         abstract: "Revoke the interrupt handles of all slices of an accelerator.",
         discussion: """
-            As after a reset of the accelerator every slot is free, and every guest's driver requests \
-            its handles anew. Descriptors that wait stay.
+            As after a reset of the accelerator every slot is free, and every guest's driver \
+            requests its handles anew. Descriptors that wait stay.
             """)
 
     @Argument(help: "The parent's name.")
@@ -120,9 +120,9 @@ struct AcceleratorQueuesCommand: ParsableCommand {
         for accelerator in document.accelerators {
             Output.line(
                 "\(accelerator.name): \(accelerator.dedicatedInUse) of "
-                    + "\(accelerator.dedicatedQueues) dedicated queues, \(accelerator.entriesInUse) "
-                    + "of \(accelerator.entries) entries, \(accelerator.sharedQueues) shared queues, "
-                    + "\(accelerator.engines) engines")
+                    + "\(accelerator.dedicatedQueues) dedicated queues, "
+                    + "\(accelerator.entriesInUse) of \(accelerator.entries) entries, "
+                    + "\(accelerator.sharedQueues) shared queues, \(accelerator.engines) engines")
             var table = TextTable(["SLICE", "QUEUES", "MODE", "ENTRIES"])
             for share in accelerator.shares {
                 table.add([share.slice, "\(share.queues)", share.mode, "\(share.entries)"])

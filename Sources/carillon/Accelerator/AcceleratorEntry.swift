@@ -39,6 +39,7 @@ struct AcceleratorEntry: Codable, Sendable {
                     + "engines")
         }
         try checkPrepared(of: parent, configuration)
+        _ = try translation(of: parent)
         return configuration
     }
 

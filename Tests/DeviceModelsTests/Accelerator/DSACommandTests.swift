@@ -126,6 +126,15 @@ struct DSACommandTests {
         #expect(machine.read(0x90) == 1)
         check(1, 0, 0x10)
 
+        queueErrors(machine, check)
+        check(6, 0, 0)
+        check(6, 0, 0x21)
+        check(8, 2, 0x32)
+    }
+
+    private func queueErrors(
+        _ machine: DSAMachine, _ check: (UInt64, UInt64, UInt64) -> Void
+    ) {
         let valid: UInt64 = 10 << 4 | 1
         let shifts: UInt64 = 21 | 10 << 5
         let bad: [(Int, UInt64, UInt64)] = [
@@ -140,9 +149,6 @@ struct DSACommandTests {
         }
         machine.write(valid, at: 0x508)
         machine.write(shifts, at: 0x50c)
-        check(6, 0, 0)
-        check(6, 0, 0x21)
-        check(8, 2, 0x32)
     }
 
     @Test(.rule("DSA-3")) func sizesOfNoneAndNoBusMasterAreSaid() throws {

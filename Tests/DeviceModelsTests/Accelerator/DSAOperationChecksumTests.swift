@@ -1,9 +1,8 @@
+import DeviceModels
 import InterruptTestSupport
 import Registers
 import TestTraits
 import Testing
-
-@testable import DeviceModels
 
 /// CRC-32C and the CRC of T10's fields.
 struct DSAOperationChecksumTests {
@@ -84,10 +83,12 @@ struct DSAOperationChecksumTests {
                 let value = naive(bytes, seed, isPlain: isPlain, isUnreflected: isUnreflected)
                 let expected = DSACompletion.of(.success, done: size, first: UInt64(value))
                 var form = DescriptorForm(
-                    .crcGeneration, 0x10_0005, 0, size, at40: UInt64(seed), flags: flags)
+                    .crcGeneration, 0x10_0005, 0, size, fields: Fields(UInt64(seed), 0, 0),
+                    flags: flags)
                 #expect(machine.perform(form) == expected)
                 form = DescriptorForm(
-                    .copyWithCRC, 0x10_0005, 0x20_0003, size, at40: UInt64(seed), flags: flags)
+                    .copyWithCRC, 0x10_0005, 0x20_0003, size, fields: Fields(UInt64(seed), 0, 0),
+                    flags: flags)
                 #expect(machine.perform(form) == expected)
                 #expect(machine.load(0x20_0003, size) == bytes)
             }
@@ -101,12 +102,15 @@ struct DSAOperationChecksumTests {
         machine.put(bytes, 0x1000)
         for flags in [0, 1, 2, 3].map({ $0 << 17 | 0xc }) as [UInt32] {
             let whole = machine.perform(
-                DescriptorForm(.crcGeneration, 0x1000, 0, 1000, at40: 77, flags: flags))
+                DescriptorForm(
+                    .crcGeneration, 0x1000, 0, 1000, fields: Fields(77, 0, 0), flags: flags))
             for cut in [1, 7, 8, 500, 999] {
                 let head = machine.perform(
-                    DescriptorForm(.crcGeneration, 0x1000, 0, cut, at40: 77, flags: flags))
+                    DescriptorForm(
+                        .crcGeneration, 0x1000, 0, cut, fields: Fields(77, 0, 0), flags: flags))
                 var form = DescriptorForm(
-                    .crcGeneration, 0x1000 + UInt64(cut), 0, 1000 - cut, at40: head.first,
+                    .crcGeneration, 0x1000 + UInt64(cut), 0, 1000 - cut,
+                    fields: Fields(head.first, 0, 0),
                     flags: flags)
                 #expect(machine.perform(form).first == whole.first)
                 var seed: [UInt8] = []
@@ -123,7 +127,8 @@ struct DSAOperationChecksumTests {
     @Test(.rule("DSA-16")) func aSeedThatIsNotThereIsAFault() {
         var machine = OperationMachine()
         machine.put(someBytes(100, 7), 0x1000)
-        let form = DescriptorForm(.crcGeneration, 0x1000, 0, 100, at48: 0x5000, flags: 0x1_000c)
+        let form = DescriptorForm(
+            .crcGeneration, 0x1000, 0, 100, fields: Fields(0, 0x5000, 0), flags: 0x1_000c)
         #expect(machine.perform(form) == .of(.pageFault, done: 0, fault: 0x5000))
         var across = form
         across.at48 = 0x1ffe
@@ -142,7 +147,7 @@ struct DSAOperationChecksumTests {
         machine.map(0x20_0000, 0x4000)
         let target = opcode == .copyWithCRC ? 0x20_0000 : 0 as UInt64
         let form = DescriptorForm(
-            opcode, 0x10_0800, target, 10000, at40: 0x1357_9bdf, flags: flags)
+            opcode, 0x10_0800, target, 10000, fields: Fields(0x1357_9bdf, 0, 0), flags: flags)
         let whole = machine.perform(form)
         machine.memory.change { $0.unmap(0x10_2000) }
         let part = machine.perform(form)

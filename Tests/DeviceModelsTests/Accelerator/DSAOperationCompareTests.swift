@@ -1,7 +1,6 @@
+import DeviceModels
 import TestTraits
 import Testing
-
-@testable import DeviceModels
 
 /// Comparisons of memory with memory and with a pattern.
 struct DSAOperationCompareTests {
@@ -84,12 +83,13 @@ struct DSAOperationCompareTests {
             let (result, done): (UInt8, Int) = isDifferent ? (1, 0) : (0, 16)
             for expected in [0, 1] as [UInt64] {
                 let checked = DescriptorForm(
-                    opcode, Self.left, right, 16, at40: expected, flags: 0x8c)
+                    opcode, Self.left, right, 16, fields: Fields(expected, 0, 0), flags: 0x8c)
                 let isMet = expected == UInt64(result)
                 #expect(
                     machine.perform(checked)
                         == .of(isMet ? .success : .falsePredicate, done: done, result: result))
-                let unchecked = DescriptorForm(opcode, Self.left, right, 16, at40: expected)
+                let unchecked = DescriptorForm(
+                    opcode, Self.left, right, 16, fields: Fields(expected, 0, 0))
                 #expect(machine.perform(unchecked) == .of(.success, done: done, result: result))
             }
         }

@@ -1,7 +1,6 @@
+import DeviceModels
 import TestTraits
 import Testing
-
-@testable import DeviceModels
 
 /// Moves, fills, dualcasts, and what leaves memory as it is.
 struct DSAOperationCopyTests {
@@ -96,7 +95,8 @@ struct DSAOperationCopyTests {
         for size in telling {
             let bytes = someBytes(size, UInt64(size) + 7)
             machine.put(bytes, 0x30_0005)
-            let form = DescriptorForm(.dualcast, 0x30_0005, 0x10_0123, size, at40: 0x20_0123)
+            let form = DescriptorForm(
+                .dualcast, 0x30_0005, 0x10_0123, size, fields: Fields(0x20_0123, 0, 0))
             #expect(machine.perform(form) == .of(.success, done: size))
             #expect(machine.load(0x10_0123, size) == bytes)
             #expect(machine.load(0x20_0123, size) == bytes)

@@ -1,8 +1,7 @@
+import DeviceModels
 import InterruptTestSupport
 import TestTraits
 import Testing
-
-@testable import DeviceModels
 
 /// Delta records: what differs between two regions, 10 bytes for each 8.
 struct DSAOperationDeltaTests {
@@ -15,12 +14,12 @@ struct DSAOperationDeltaTests {
         _ size: Int, limit: Int, flags: UInt32 = 0xc, mask: UInt64 = 0
     ) -> DescriptorForm {
         DescriptorForm(
-            .createDelta, old, new, size, at40: record, at48: UInt64(limit), at56: mask,
+            .createDelta, old, new, size, fields: Fields(record, UInt64(limit), mask),
             flags: flags)
     }
 
     private static func apply(_ size: Int, _ bytes: UInt64) -> DescriptorForm {
-        DescriptorForm(.applyDelta, record, target, size, at40: bytes)
+        DescriptorForm(.applyDelta, record, target, size, fields: Fields(bytes, 0, 0))
     }
 
     /// Entries as bytes: a place and 8 bytes each.

@@ -1,7 +1,6 @@
+import DeviceModels
 import TestTraits
 import Testing
-
-@testable import DeviceModels
 
 /// Descriptors that are malformed, and the first thing that is wrong with them.
 struct DSAOperationFaultTests {
@@ -104,7 +103,7 @@ struct DSAOperationFaultTests {
 
     /// What is wrong with a descriptor in several ways is told in this order.
     @Test(.rule("DSA-15")) func theFirstFaultIsTold() {
-        var form = DescriptorForm(.dualcast, 0x1000, 0x1001, 0, at40: 0x3000, at48: 1)
+        var form = DescriptorForm(.dualcast, 0x1000, 0x1001, 0, fields: Fields(0x3000, 1, 0))
         form.flags |= 1 << 20
         form.completion = 0x1001
         form.opcode = 0xff

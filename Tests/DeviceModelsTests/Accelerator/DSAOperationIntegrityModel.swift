@@ -1,4 +1,4 @@
-@testable import DeviceModels
+import DeviceModels
 
 /// CRC-16 of T10's field, bit by bit.
 func naiveT10CRC(_ bytes: some Sequence<UInt8>, seed: UInt16 = 0) -> UInt16 {
@@ -59,8 +59,8 @@ struct NaiveIntegrity {
     ) -> DSACompletion {
         .of(
             status, done: done, result: result, fault: fault, isWrite: isWrite,
-            first: form.opcode == 0x13 ? 0 : source.field,
-            second: form.opcode == 0x13 || form.opcode == 0x15 ? destination.field : 0)
+            first: form.opcode == 0x13 ? 0 : source.field
+        ).with(second: form.opcode == 0x13 || form.opcode == 0x15 ? destination.field : 0)
     }
 
     mutating func perform(_ pages: inout GuestPages) -> DSACompletion {

@@ -1,9 +1,8 @@
+import DeviceModels
 import InterruptTestSupport
 import Registers
 import TestTraits
 import Testing
-
-@testable import DeviceModels
 
 /// Integrity fields: inserted, checked, stripped, and made anew.
 struct DSAOperationIntegrityTests {
@@ -53,30 +52,30 @@ struct DSAOperationIntegrityTests {
             let tags = NaiveTags(0xffff_fffe, 0x1234)
             let flags = Self.flags(size: block)
             let inserted = DescriptorForm(
-                .difInsert, Self.source, Self.target, plain, at40: flags, at56: tags.field)
+                .difInsert, Self.source, Self.target, plain, fields: Fields(flags, 0, tags.field))
             let next = NaiveTags(0xffff_fffe &+ end, 0x1234).field
-            #expect(machine.perform(inserted) == .of(.success, done: plain, second: next))
+            #expect(machine.perform(inserted) == .of(.success, done: plain).with(second: next))
             let fields = Self.protected(data, block) { (0x1234, 0xffff_fffe &+ UInt32($0)) }
             #expect(machine.load(Self.target, whole) == fields)
 
             let checked = DescriptorForm(
-                .difCheck, Self.target, 0, whole, at40: flags, at48: tags.field)
+                .difCheck, Self.target, 0, whole, fields: Fields(flags, tags.field, 0))
             #expect(machine.perform(checked) == .of(.success, done: whole, first: next))
 
             let updated = DescriptorForm(
-                .difUpdate, Self.target, 0x40_0000, whole, at40: flags, at48: tags.field,
-                at56: NaiveTags(7, 0x4321).field)
+                .difUpdate, Self.target, 0x40_0000, whole,
+                fields: Fields(flags, tags.field, NaiveTags(7, 0x4321).field))
             #expect(
                 machine.perform(updated)
                     == .of(
-                        .success, done: whole, first: next,
-                        second: NaiveTags(7 + end, 0x4321).field))
+                        .success, done: whole, first: next
+                    ).with(second: NaiveTags(7 + end, 0x4321).field))
             let other = Self.protected(data, block) { (0x4321, 7 + UInt32($0)) }
             #expect(machine.load(0x40_0000, whole) == other)
 
             let stripped = DescriptorForm(
-                .difStrip, 0x40_0000, Self.target, whole, at40: flags,
-                at48: NaiveTags(7, 0x4321).field)
+                .difStrip, 0x40_0000, Self.target, whole,
+                fields: Fields(flags, NaiveTags(7, 0x4321).field, 0))
             #expect(
                 machine.perform(stripped)
                     == .of(.success, done: whole, first: NaiveTags(7 + end, 0x4321).field))
@@ -97,7 +96,7 @@ struct DSAOperationIntegrityTests {
         let tags = NaiveTags(100, mask: 0x0ff0, 0xffff)
         let form = DescriptorForm(
             .difInsert, Self.source, Self.target, 3 * 512,
-            at40: Self.flags(destination: bits, size: 512, both: both), at56: tags.field)
+            fields: Fields(Self.flags(destination: bits, size: 512, both: both), 0, tags.field))
         #expect(machine.perform(form).status == .success)
         let expected = Self.protected(data, 512) { index in
             let tag = counts ? 0xffff &+ UInt16(index) : 0xffff
@@ -109,7 +108,7 @@ struct DSAOperationIntegrityTests {
         #expect(machine.load(Self.target, 3 * 520) == expected)
         let check = DescriptorForm(
             .difCheck, Self.target, 0, 3 * 520,
-            at40: Self.flags(source: bits, size: 512, both: both), at48: tags.field)
+            fields: Fields(Self.flags(source: bits, size: 512, both: both), tags.field, 0))
         #expect(machine.perform(check).status == .success)
     }
 
@@ -127,15 +126,15 @@ struct DSAOperationIntegrityTests {
             bad[520 + 512 + bit / 8] ^= 0x80 >> UInt8(bit % 8)
             machine.put(bad, Self.source)
             let form = DescriptorForm(
-                opcode, Self.source, target, 3 * 520, at40: 0, at48: tags,
-                at56: opcode == .difUpdate ? tags : 0)
+                opcode, Self.source, target, 3 * 520,
+                fields: Fields(0, tags, opcode == .difUpdate ? tags : 0))
             let result: UInt8 = bit < 16 ? 1 : bit < 32 ? 2 : 4
             let next = NaiveTags(10, 0x55aa).field
             #expect(
                 machine.perform(form)
                     == .of(
-                        .difError, done: 520, result: result, first: next,
-                        second: opcode == .difUpdate ? next : 0))
+                        .difError, done: 520, result: result, first: next
+                    ).with(second: opcode == .difUpdate ? next : 0))
             // The block before it has been written, the block itself has not.
             guard opcode != .difCheck else { continue }
             let block = opcode == .difStrip ? 512 : 520
@@ -154,8 +153,8 @@ struct DSAOperationIntegrityTests {
             fields[512 + change] ^= 0x21
             machine.put(fields, Self.source)
             let form = DescriptorForm(
-                .difCheck, Self.source, 0, 520, at40: flags,
-                at48: NaiveTags(5, mask: mask, 0x1111).field)
+                .difCheck, Self.source, 0, 520,
+                fields: Fields(flags, NaiveTags(5, mask: mask, 0x1111).field, 0))
             return machine.perform(form).result
         }
         #expect(result(0, 0) == 1)
@@ -183,7 +182,7 @@ struct DSAOperationIntegrityTests {
             ] {
                 machine.put([UInt8](repeating: 1, count: 512) + field, Self.source)
                 let form = DescriptorForm(
-                    .difCheck, Self.source, 0, 520, at40: flags, at48: NaiveTags(3, 3).field)
+                    .difCheck, Self.source, 0, 520, fields: Fields(flags, NaiveTags(3, 3).field, 0))
                 let isAll = field == all && detectsAll
                 let expected: UInt8 = isAll ? (errs ? 8 : 0) : isFree ? 0 : 7
                 let completion = machine.perform(form)
@@ -205,8 +204,9 @@ struct DSAOperationIntegrityTests {
         let passes = (choice & 1) << 3 | (choice & 2) << 4 | (choice & 4) << 4
         let form = DescriptorForm(
             .difUpdate, Self.source, Self.target, 528,
-            at40: Self.flags(source: 0x20, destination: passes, size: 520),
-            at48: NaiveTags(50, 0xabcd).field, at56: NaiveTags(60, 0x1234).field)
+            fields: Fields(
+                Self.flags(source: 0x20, destination: passes, size: 520),
+                NaiveTags(50, 0xabcd).field, NaiveTags(60, 0x1234).field))
         #expect(machine.perform(form).status == .success)
         let new = Self.protected(data, 520) { _ in (0x1234, 60) }
         var expected = data

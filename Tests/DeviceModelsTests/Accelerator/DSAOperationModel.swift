@@ -1,6 +1,5 @@
+import DeviceModels
 import Registers
-
-@testable import DeviceModels
 
 /// What operations do, byte by byte, to compare with. Their descriptors are well formed.
 struct NaiveOperations {

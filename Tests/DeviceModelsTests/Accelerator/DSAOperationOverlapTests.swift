@@ -1,7 +1,6 @@
+import DeviceModels
 import TestTraits
 import Testing
-
-@testable import DeviceModels
 
 /// Regions of one descriptor that must lie apart.
 struct DSAOperationOverlapTests {
@@ -72,17 +71,17 @@ struct DSAOperationOverlapTests {
             let record = Region(address: base & ~7, count: 100)
             let region = Region(address: other & ~7, count: 64)
             let applied = DescriptorForm(
-                .applyDelta, record.address, region.address, 64, at40: 100)
+                .applyDelta, record.address, region.address, 64, fields: Fields(100, 0, 0))
             #expect(isRight(applied, [(record, region)]))
             let far: UInt64 = 0x100_0000
             var created = DescriptorForm(
-                .createDelta, region.address, far, 64, at40: record.address, at48: 100)
+                .createDelta, region.address, far, 64, fields: Fields(record.address, 100, 0))
             #expect(isRight(created, [(record, region)]))
             (created.source, created.destination) = (far, region.address)
             #expect(isRight(created, [(record, region)]))
             // What is compared may overlap.
             created = DescriptorForm(
-                .createDelta, record.address, region.address, 64, at40: far, at48: 100)
+                .createDelta, record.address, region.address, 64, fields: Fields(far, 100, 0))
             #expect(isRight(created, []))
         }
     }
@@ -96,7 +95,7 @@ struct DSAOperationOverlapTests {
                     source &+ UInt64(bitPattern: Int64(first) * 4096 + 1),
                     source &+ UInt64(bitPattern: Int64(second) * 4096 + 1)
                 )
-                let form = DescriptorForm(.dualcast, source, one, size, at40: other)
+                let form = DescriptorForm(.dualcast, source, one, size, fields: Fields(other, 0, 0))
                 let overlaps = [(source, one), (source, other), (one, other)].contains { pair in
                     let distance = pair.0 < pair.1 ? pair.1 - pair.0 : pair.0 - pair.1
                     return distance < UInt64(size)

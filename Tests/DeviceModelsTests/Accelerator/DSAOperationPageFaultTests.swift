@@ -1,8 +1,7 @@
+import DeviceModels
 import Registers
 import TestTraits
 import Testing
-
-@testable import DeviceModels
 
 /// Pages that are not there or cannot be written: where an operation ends, and what it says.
 struct DSAOperationPageFaultTests {
@@ -19,20 +18,22 @@ struct DSAOperationPageFaultTests {
         DescriptorForm(.fill, 0x0807_0605_0403_0201, target, 4800),
         DescriptorForm(.compare, source, target, 4800),
         DescriptorForm(.comparePattern, source, 0, 4800),
-        DescriptorForm(.createDelta, source, target, 4800, at40: third, at48: 5000),
-        DescriptorForm(.applyDelta, source, target, 4800, at40: 4800),
-        DescriptorForm(.dualcast, source, target, 4800, at40: third),
-        DescriptorForm(.crcGeneration, source, 0, 4800, at40: 5),
-        DescriptorForm(.crcGeneration, source, 0, 100, at48: third + 0x1f6, flags: 0x1_000c),
-        DescriptorForm(.copyWithCRC, source, target, 4800, at40: 9),
+        DescriptorForm(.createDelta, source, target, 4800, fields: Fields(third, 5000, 0)),
+        DescriptorForm(.applyDelta, source, target, 4800, fields: Fields(4800, 0, 0)),
+        DescriptorForm(.dualcast, source, target, 4800, fields: Fields(third, 0, 0)),
+        DescriptorForm(.crcGeneration, source, 0, 4800, fields: Fields(5, 0, 0)),
         DescriptorForm(
-            .difCheck, source, 0, 4680, at40: 0x60, at48: NaiveTags(0, mask: .max, 0).field),
-        DescriptorForm(.difInsert, source, target, 4608, at40: 0x1000, at56: 99),
+            .crcGeneration, source, 0, 100, fields: Fields(0, third + 0x1f6, 0), flags: 0x1_000c),
+        DescriptorForm(.copyWithCRC, source, target, 4800, fields: Fields(9, 0, 0)),
         DescriptorForm(
-            .difStrip, source, target, 4680, at40: 0x70, at48: NaiveTags(0, mask: .max, 0).field),
+            .difCheck, source, 0, 4680, fields: Fields(0x60, NaiveTags(0, mask: .max, 0).field, 0)),
+        DescriptorForm(.difInsert, source, target, 4608, fields: Fields(0x1000, 0, 99)),
         DescriptorForm(
-            .difUpdate, source, target, 4680, at40: 0x60,
-            at48: NaiveTags(0, mask: .max, 0).field, at56: 1),
+            .difStrip, source, target, 4680,
+            fields: Fields(0x70, NaiveTags(0, mask: .max, 0).field, 0)),
+        DescriptorForm(
+            .difUpdate, source, target, 4680,
+            fields: Fields(0x60, NaiveTags(0, mask: .max, 0).field, 1)),
         DescriptorForm(.cacheFlush, 0, target, 4800),
     ]
 
@@ -208,7 +209,7 @@ struct DSAOperationPageFaultTests {
         machine.put([UInt8](repeating: 1, count: 0x8000), 0x20_0000)
         machine.map(0x30_0000, 0x1000)
         let form = DescriptorForm(
-            .createDelta, 0x10_0000, 0x20_0000, 0x8000, at40: 0x30_0000, at48: 50000)
+            .createDelta, 0x10_0000, 0x20_0000, 0x8000, fields: Fields(0x30_0000, 50000, 0))
         let write = machine.perform(form)
         // 409 entries, and six bytes of one more.
         #expect(

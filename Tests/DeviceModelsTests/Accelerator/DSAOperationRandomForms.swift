@@ -1,6 +1,5 @@
+import DeviceModels
 import InterruptTestSupport
-
-@testable import DeviceModels
 
 /// Descriptors and memory that follow from a seed.
 enum RandomForms {
@@ -27,8 +26,8 @@ enum RandomForms {
         return DescriptorForm(
             opcode, 0x10_0000 + generator.next() % 4096,
             opcode == .difCheck ? 0 : 0x20_0000 + generator.next() % 4096, bytes * count,
-            at40: flags, at48: isInsert ? 0 : tags.field,
-            at56: isInsert || isUpdate ? generator.next() : 0)
+            fields: Fields(
+                flags, isInsert ? 0 : tags.field, isInsert || isUpdate ? generator.next() : 0))
     }
 
     /// Memory that an operation on fields reaches, with fields that are often good.
@@ -51,7 +50,8 @@ enum RandomForms {
         let flags = form.at40 & 0xf_0000 | (form.at40 & 0x90) << 8
         _ = insertion.perform(
             DescriptorForm(
-                .difInsert, 0x40_0000, form.source, block * count, at40: flags, at56: form.at48))
+                .difInsert, 0x40_0000, form.source, block * count,
+                fields: Fields(flags, 0, form.at48)))
         if generator.next() % 3 == 0 {
             let place = UInt64(block + 8) * (generator.next() % UInt64(count)) + UInt64(block)
             let kind = generator.next() % 3

@@ -1,8 +1,7 @@
+import DeviceModels
 import InterruptTestSupport
 import TestTraits
 import Testing
-
-@testable import DeviceModels
 
 /// Descriptors of all kinds that follow from a seed, against what happens byte by byte.
 struct DSAOperationRandomTests {

@@ -1,4 +1,4 @@
-@testable import DeviceModels
+import DeviceModels
 
 /// What descriptors of one operation look like, written as what they can have.
 struct OperationRule: Sendable {
@@ -73,9 +73,10 @@ struct OperationRule: Sendable {
         case .batch: DescriptorForm(opcode, 0x10000, 0, 2)
         case .memoryMove, .fill, .compare, .comparePattern:
             DescriptorForm(opcode, 0x10000, 0x20000, 64)
-        case .createDelta: DescriptorForm(opcode, 0x10000, 0x20000, 64, at40: 0x30000, at48: 80)
-        case .applyDelta: DescriptorForm(opcode, 0x10000, 0x20000, 64, at40: 10)
-        case .dualcast: DescriptorForm(opcode, 0x10000, 0x20000, 64, at40: 0x30000)
+        case .createDelta:
+            DescriptorForm(opcode, 0x10000, 0x20000, 64, fields: Fields(0x30000, 80, 0))
+        case .applyDelta: DescriptorForm(opcode, 0x10000, 0x20000, 64, fields: Fields(10, 0, 0))
+        case .dualcast: DescriptorForm(opcode, 0x10000, 0x20000, 64, fields: Fields(0x30000, 0, 0))
         case .crcGeneration: DescriptorForm(opcode, 0x10000, 0, 64)
         case .copyWithCRC: DescriptorForm(opcode, 0x10000, 0x20000, 64)
         case .difCheck: DescriptorForm(opcode, 0x10000, 0, 520)

@@ -1,9 +1,8 @@
+import DeviceModels
 import InterruptTestSupport
 import PlatformTypes
 import Registers
 import Synchronization
-
-@testable import DeviceModels
 
 /// Pages by their number, of which some cannot be written.
 struct GuestPages: Equatable, Sendable {
@@ -155,12 +154,12 @@ struct DescriptorForm: Equatable, Sendable {
 
     init(
         _ opcode: DSAOpcode, _ source: UInt64, _ destination: UInt64, _ size: Int,
-        at40: UInt64 = 0, at48: UInt64 = 0, at56: UInt64 = 0, flags: UInt32 = 0xc
+        fields: Fields = Fields(0), flags: UInt32 = 0xc
     ) {
         self.opcode = opcode.rawValue
         (self.source, self.destination) = (source, destination)
         self.size = UInt32(size)
-        (self.at40, self.at48, self.at56) = (at40, at48, at56)
+        (at40, at48, at56) = (fields.at40, fields.at48, fields.at56)
         self.flags = flags
     }
 
@@ -228,18 +227,36 @@ func someBytes(_ count: Int, _ seed: UInt64) -> [UInt8] {
 /// Sizes of a few bytes, of a page, and about what passes at once.
 let telling: [Int] = Array(1...17) + [4095, 4096, 4097, 32767, 32768, 32769, 65537]
 
+/// The QWORDs of a descriptor at 40, 48 and 56.
+struct Fields {
+    let at40: UInt64
+    let at48: UInt64
+    let at56: UInt64
+
+    init(_ at40: UInt64, _ at48: UInt64 = 0, _ at56: UInt64 = 0) {
+        (self.at40, self.at48, self.at56) = (at40, at48, at56)
+    }
+}
+
 extension DSACompletion {
+    /// The record with something in its last QWORD.
+    func with(second: UInt64) -> DSACompletion {
+        var completion = self
+        completion.second = second
+        return completion
+    }
+
     /// A record of these parts, to compare with.
     static func of(
         _ status: DSAStatus, done: Int, result: UInt8 = 0, fault: UInt64 = 0,
-        isWrite: Bool = false, first: UInt64 = 0, second: UInt64 = 0
+        isWrite: Bool = false, first: UInt64 = 0
     ) -> DSACompletion {
         var completion = DSACompletion(status)
         completion.bytesCompleted = UInt32(done)
         completion.result = result
         completion.faultAddress = fault
         completion.isWriteFault = isWrite
-        (completion.first, completion.second) = (first, second)
+        completion.first = first
         return completion
     }
 }

@@ -30,9 +30,9 @@ public struct DSAFunction<Engines: WorkEngines>: DeviceModel {
     var engines: Engines
     var tables: DSATables
     var handles: InterruptHandles
-    /// How often handles were revoked, modulo 31: the upper bits of every handle. A driver that gets
-    /// the number that it had does not look for descriptors that were ended with the old one, and
-    /// 31 is kept from making 0xffff, which is drivers' word for none.
+    /// How often handles were revoked, modulo 31: the upper bits of every handle. A driver that
+    /// gets the number that it had does not look for descriptors that were ended with the old one,
+    /// and 31 is kept from making 0xffff, which is drivers' word for none.
     var revocations: UInt16 = 0
     /// Queues that are enabled, a bit each.
     var enabledQueues: UInt32 = 0

@@ -1,11 +1,11 @@
 import Registers
 
 /// CRC-32C, bit reflected (polynomial 0x1EDC6F41; RFC 3720 §B.4), eight bytes a step.
-struct CRC32C: Sendable {
+package struct CRC32C: Sendable {
     /// Tables of 256 entries, one for each byte of a step.
     private let tables: [UInt32]
 
-    static let shared = CRC32C()
+    package static let shared = CRC32C()
 
     private init() {
         var tables = [UInt32](repeating: 0, count: 8 * 256)
@@ -22,7 +22,7 @@ struct CRC32C: Sendable {
     }
 
     /// The state after `bytes`, which was `state` before them.
-    func update(_ state: UInt32, _ bytes: RawSpan) -> UInt32 {
+    package func update(_ state: UInt32, _ bytes: RawSpan) -> UInt32 {
         var state = state
         var offset = 0
         let table = tables.span
@@ -43,7 +43,7 @@ struct CRC32C: Sendable {
     }
 
     /// The same for bytes whose most significant bit comes first.
-    func updateUnreflected(_ state: UInt32, _ bytes: RawSpan) -> UInt32 {
+    package func updateUnreflected(_ state: UInt32, _ bytes: RawSpan) -> UInt32 {
         var state = state
         for offset in 0..<bytes.byteCount {
             state = step(state, bytes.littleEndian(at: offset, as: UInt8.self).bitsReversed)
@@ -57,10 +57,10 @@ struct CRC32C: Sendable {
 }
 
 /// The CRC of T10's data integrity field (polynomial 0x8BB7, not reflected), eight bytes a step.
-struct T10CRC: Sendable {
+package struct T10CRC: Sendable {
     private let tables: [UInt16]
 
-    static let shared = T10CRC()
+    package static let shared = T10CRC()
 
     private init() {
         var tables = [UInt16](repeating: 0, count: 8 * 256)
@@ -77,7 +77,7 @@ struct T10CRC: Sendable {
     }
 
     /// The value of `bytes`, beginning with `seed`.
-    func value(of bytes: RawSpan, seed: UInt16) -> UInt16 {
+    package func value(of bytes: RawSpan, seed: UInt16) -> UInt16 {
         var state = seed
         var offset = 0
         let table = tables.span

@@ -3,7 +3,7 @@ import PlatformTypes
 /// What makes a descriptor malformed, as far as it shows without a look at memory.
 extension DSACapabilities {
     /// Why `descriptor` is not carried out; nil if it is.
-    func fault(of descriptor: DSADescriptor) -> DSAStatus? {
+    package func fault(of descriptor: DSADescriptor) -> DSAStatus? {
         if descriptor.flags.contains(.completionAddressValid),
             descriptor.completionAddress.rawValue % UInt64(DSACompletion.bytes) != 0
         {

@@ -43,8 +43,8 @@ public struct DSACompletion: Hashable, Sendable {
     public var faultAddress: UInt64 = 0
     /// What the operation says beside, in the last 16 bytes.
     public var data: (UInt64, UInt64) { (first, second) }
-    var first: UInt64 = 0
-    var second: UInt64 = 0
+    package var first: UInt64 = 0
+    package var second: UInt64 = 0
 
     /// Bytes of a record, which its address is a multiple of.
     public static let bytes = 32

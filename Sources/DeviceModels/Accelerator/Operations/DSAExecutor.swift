@@ -1,13 +1,16 @@
-import PlatformTypes
+package import PlatformTypes
 import Registers
 
 /// Carries out operations, with memory of its own through which bytes pass.
-struct DSAExecutor: ~Copyable {
+package struct DSAExecutor: ~Copyable {
+    /// One that has done nothing.
+    package init() {}
+
     var pieces = WorkPieces()
 
     /// Does what `descriptor` asks for, unless it is malformed. Batches and drains are their
     /// owner's.
-    mutating func perform(
+    package mutating func perform(
         _ descriptor: DSADescriptor, in memory: borrowing some ThreadMemory,
         as capabilities: DSACapabilities
     ) -> DSACompletion {
