@@ -3,7 +3,7 @@ import ProgramSupport
 import TestTraits
 import Testing
 
-/// Slices of accelerators: types, attributes, prepared queues, and the verbs that take handles back.
+/// Slices of accelerators: types, attributes, prepared queues, and verbs that take handles back.
 @Suite(.timeLimit(.minutes(5))) struct AcceleratorSliceTests {
     private static let parents = """
         {"name":"dsa0","backing":["ims:16"],"overcommit":true,
@@ -12,10 +12,12 @@ import Testing
          "types":[{"name":"dsa-1dwq","device":"dsa"},
           {"name":"dsa-2dwq","device":"dsa","queues":2},
           {"name":"dsa-1swq","device":"dsa","mode":"shared"}]},
-        {"name":"dsa1","backing":["ims:16"],"overcommit":true,"accelerator":{"engines":1,"prepared":[
+        {"name":"dsa1","backing":["ims:16"],"overcommit":true,
+         "accelerator":{"engines":1,"prepared":[
           {"name":"fast","entries":32,"priority":12,"trafficClasses":[2,3]},
           {"name":"wq1","entries":16},{"name":"wq2","entries":16}]},
-         "types":[{"name":"dsa-1dwq","device":"dsa"},{"name":"dsa-2dwq","device":"dsa","queues":2}]},
+         "types":[{"name":"dsa-1dwq","device":"dsa"},
+          {"name":"dsa-2dwq","device":"dsa","queues":2}]},
         {"name":"plain","vectors":4,"types":[{"name":"rng","device":"virtio-rng","limit":1}]}
         """
 
@@ -201,7 +203,8 @@ import Testing
         (#""accelerator":{},"types":[{"name":"t","device":"dsa","guarantee":0}]"#, "1 ≤ guarantee"),
         (#""accelerator":{},"types":[{"name":"t","device":"dsa","limit":3}]"#, "no more vectors"),
         (
-            #""accelerator":{"sharedQueues":1},"types":[{"name":"t","device":"dsa","mode":"shared","queues":2}]"#,
+            #""accelerator":{"sharedQueues":1},"types":[{"name":"t","device":"dsa","#
+                + #""mode":"shared","queues":2}]"#,
             "a shared slice has one queue"
         ),
         (#""types":[{"name":"t","device":"virtio-rng","limit":1,"mode":"shared"}]"#, "of dsa"),
@@ -210,8 +213,10 @@ import Testing
     func parentsThatCannotBeAreRefused(members: String, complaint: String) throws {
         let folder = try SliceFolder(parents: "")
         try folder.write(
-            #"{"stateDirectory":"DIR/s","runtimeDirectory":"DIR/r","parents":[{"name":"a",\#(members)}]}"#
-                .replacing("DIR", with: folder.path), "config")
+            """
+            {"stateDirectory":"DIR/s","runtimeDirectory":"DIR/r",
+             "parents":[{"name":"a",\(members)}]}
+            """.replacing("DIR", with: folder.path), "config")
         let outcome = try CarillonProgram.run(["serve", "--config", folder.path + "/config"])
         #expect(outcome.status == 1)
         #expect(outcome.errors.contains(complaint), "\(outcome.errors)")
