@@ -10,6 +10,7 @@ let package = Package(
                 "DeviceModels", "PCIConfigSpace", "MessageSignaledInterrupts", "IRQDomains",
                 "InterruptTrace", "PlatformTypes", "Registers",
             ]),
+        .library(name: "AcceleratorEngines", targets: ["AcceleratorEngines"]),
         .library(name: "VFIOUserServer", targets: ["VFIOUserServer", "LinuxKernel"]),
         .library(
             name: "VFIOUserClient",
@@ -71,7 +72,7 @@ let package = Package(
             ]),
         .target(
             name: "AcceleratorEngines",
-            dependencies: ["DeviceModels", "LinuxKernel", "PlatformTypes"]),
+            dependencies: ["DeviceModels", "LinuxKernel", "PlatformTypes", "Registers"]),
         .target(
             name: "MediatedDevices", dependencies: ["IRQDomains", "LinuxKernel", "VFIOUserServer"]),
 

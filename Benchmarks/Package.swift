@@ -14,6 +14,7 @@ let package = Package(
             name: "carillon-bench",
             dependencies: [
                 "CFloor",
+                .product(name: "AcceleratorEngines", package: "carillon"),
                 .product(name: "DeviceModels", package: "carillon"),
                 .product(name: "VFIOUserServer", package: "carillon"),
                 .product(name: "VFIOUserClient", package: "carillon"),

@@ -39,6 +39,27 @@ final class ClientChannel {
         }
     }
 
+    /// Sends one request; gives the payload of its reply, and a descriptor that came with it, to
+    /// `read`.
+    func call<Result>(
+        _ command: Command, payload: (inout [UInt8]) -> Void,
+        readWithDescriptor read: (RawSpan, consuming OwnedDescriptor?) throws(WireViolation) ->
+            Result
+    ) throws(ClientError) -> Result {
+        nextID &+= 1
+        Request.append(command, id: nextID, into: &output, payload: payload)
+        try flush("\(command)")
+        let size = try awaitReply(to: command)
+        var passed = input.takeDescriptors(inNext: size)
+        var first = passed.takeFirst()
+        defer { input.consume(size) }
+        return try input.withUnread { unread throws(ClientError) in
+            try Self.read(unread.extracting(0..<size), command, id: nextID) {
+                (payload) throws(WireViolation) in try read(payload, first.take())
+            }
+        }
+    }
+
     /// Appends a posted request, to go out with the next flush or the next call.
     func post(_ command: Command, payload: (inout [UInt8]) -> Void) {
         nextID &+= 1

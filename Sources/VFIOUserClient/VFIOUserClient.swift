@@ -1,4 +1,4 @@
-import LinuxKernel
+public import LinuxKernel
 public import Registers
 public import VFIOInterface
 public import VFIOUserWire
@@ -65,6 +65,36 @@ public final class VFIOUserClient {
             }
             guard !reply.isComplete, reply.argsz > argsz else { return reply.info }
             argsz = reply.argsz
+        }
+    }
+
+    /// Maps the parts of a region that can be mapped; they lie in it where they lie in the region.
+    ///
+    /// - Returns: the mapping, and the parts; nil if the region has none.
+    public func mapRegion(
+        _ index: RegionIndex
+    ) throws(ClientError) -> (memory: MappedMemory, areas: [SparseMmapArea])? {
+        let known = try regionInfo(index)
+        guard known.flags.contains(.mmap) else { return nil }
+        let argsz = UInt32(known.encodedSize)
+        let outcome: Result<MappedMemory, HostError>? = try channel.call(.deviceGetRegionInfo) {
+            GetRegionInfoRequest(index: index, argsz: argsz).encode(into: &$0)
+        } readWithDescriptor: { (payload, descriptor) throws(WireViolation) in
+            let info = try GetRegionInfoReply(parsing: payload).info
+            guard let descriptor else { return nil }
+            do throws(HostError) {
+                return .success(
+                    try MappedMemory(
+                        descriptor: descriptor.raw, offset: info.offset, length: Int(info.size),
+                        access: .readWrite, subject: "region \(index)"))
+            } catch { return .failure(error) }
+        }
+        var areas: [SparseMmapArea] = []
+        for case .sparseMmap(let found) in known.capabilities { areas = found }
+        switch outcome {
+        case .success(let memory): return (memory, areas)
+        case .failure(let error): throw .host(error)
+        case nil: throw .device("a region that can be mapped comes without a descriptor")
         }
     }
 

@@ -36,7 +36,7 @@ import VFIOUserServer
 
         func serve(
             _ name: String, queues: Int = 1, mode: DSAConfiguration.Mode = .dedicated,
-            stores: Bool = false
+            stores: Bool = false, portals: Bool = false
         ) async throws {
             var hosts: [PASID: PASID] = [:]
             if let guest = PASID(5) { hosts[guest] = PASID(0x12) }
@@ -50,7 +50,9 @@ import VFIOUserServer
                 budget: VectorBudget(guarantee: 1, limit: queues + 1))
             if stores { placement.storesPath = server.path(name) + ".stores" }
             try await server.server.serve(placement) { () throws(HostError) in
-                DSAFunction(shape, engines: try accelerator.share(for: name, shape))
+                DSAFunction(
+                    shape, engines: try accelerator.share(for: name, shape),
+                    portals: portals ? try MappedPortals(bytes: shape.portalBytes) : nil)
             }
         }
     }
@@ -254,5 +256,52 @@ import VFIOUserServer
             #expect(try store(Self.move(driver, 2, 64), at: address, inPieces: false) == 0)
         }
         #expect(ram.read(1, at: 64) == [0])
+    }
+
+    @Test(.rule("DSA-21")) func oneSubmitterStoresIntoMappedPortals() async throws {
+        let host = try Host()
+        try await host.serve("slice", queues: 2, portals: true)
+        let client = try host.server.client("slice")
+        let ram = try Self.memory(client)
+        let info = try client.regionInfo(.bar(2))
+        #expect(info.flags == [.read, .write, .mmap])
+        #expect(
+            info.capabilities == [
+                .sparseMmap([
+                    SparseMmapArea(offset: 0, size: 0x2000),
+                    SparseMmapArea(offset: 0x4000, size: 0x2000),
+                ])
+            ])
+        let registers = try client.mapRegion(.bar(0))
+        #expect(registers == nil)
+        let driver = try DSAGuestDriver(client)
+        #expect(driver.mapsPortals)
+        let source = (0..<0x1000).map { UInt8(truncatingIfNeeded: $0 &* 11 &+ 3) }
+        ram.write(source, at: 0x1_0000)
+        for round in 0..<200 {
+            for queue in 0..<2 {
+                for place in 0..<8 {
+                    driver.post(Self.move(driver, queue: queue, place, 0x1000), to: queue)
+                }
+                try Self.wait(8, driver, queue: queue)
+                #expect((0..<8).allSatisfy { ram.read(1, at: 32 * $0) == [1] }, "round \(round)")
+                ram.write(Array(repeating: 0, count: 256), at: 0)
+            }
+        }
+        #expect(ram.read(0x1000, at: 0x8_0000) == source)
+        // What is stored before a command is there before it ends.
+        for place in 0..<8 { driver.post(Self.move(driver, place, 0x1000), to: 0) }
+        try driver.command(3)
+        #expect((0..<8).allSatisfy { ram.read(1, at: 32 * $0) == [1] })
+        try Self.wait(8, driver)
+        // And what is stored for a queue that is not enabled never becomes a descriptor of it.
+        ram.write(Array(repeating: 0, count: 256), at: 0)
+        try driver.command(7, 1)
+        driver.post(Self.move(driver, 0, 0x1000), to: 0)
+        try driver.command(6, 0)
+        try driver.command(3)
+        #expect(ram.read(1, at: 0) == [0])
+        let report = try #require(await host.server.server.report(of: "slice"))
+        #expect(report.booksBalance && report.vectors[1].counts.raised == 1608)
     }
 }

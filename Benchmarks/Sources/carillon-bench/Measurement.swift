@@ -23,6 +23,7 @@ enum MeasurementName: String, CaseIterable {
     case backing
     case block
     case slices
+    case accelerator
 
     func make() -> any Measurement {
         switch self {
@@ -37,6 +38,7 @@ enum MeasurementName: String, CaseIterable {
         case .backing: BackingMeasurement()
         case .block: BlockMeasurement()
         case .slices: SliceMeasurement()
+        case .accelerator: AcceleratorMeasurement()
         }
     }
 }

@@ -43,7 +43,7 @@ struct SliceMeasurement: Measurement {
     }
 
     /// Runs `work` on tasks, and waits for it in this thread.
-    private static func waiting(_ work: @escaping @Sendable () async throws -> Void) throws {
+    static func waiting(_ work: @escaping @Sendable () async throws -> Void) throws {
         let outcome = Outcome()
         Task {
             do { try await work() } catch { outcome.fail("\(error)") }

@@ -35,6 +35,12 @@ int uapi_guarded_store16(void *to, uint16_t value);
 int uapi_guarded_store32(void *to, uint32_t value);
 int uapi_guarded_store64(void *to, uint64_t value);
 
+/// Stores 64 bytes to a multiple of 64: at once where the processor has MOVDIR64B, otherwise in
+/// parts of which the first comes last.
+int uapi_guarded_store_line(void *to, const void *from);
+/// Whether the processor has MOVDIR64B.
+int uapi_stores_lines_at_once(void);
+
 static inline void uapi_full_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 #pragma clang assume_nonnull end

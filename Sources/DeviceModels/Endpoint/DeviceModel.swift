@@ -24,6 +24,9 @@ public protocol DeviceModel: SendableMetatype {
     /// (virtio 1.2 §4.1.4.9), or nil if there is none.
     var barWindow: Int? { get }
 
+    /// The BAR of which a client can map parts; nil if there is none.
+    var mappableBAR: MappableBAR? { get }
+
     /// Reads a register. The MSI-X table, the Pending Bit Array and the slots of a
     /// message store never come here.
     mutating func read(_ access: BARAccess, on bus: inout DeviceBus) -> UInt64
@@ -67,6 +70,9 @@ extension DeviceModel {
     /// The device has no store.
     public var messageStore: MessageStoreDescription? { nil }
 
+    /// All of every BAR is read and written by messages.
+    public var mappableBAR: MappableBAR? { nil }
+
     /// The device needs no time.
     public var usesTimer: Bool { false }
 
@@ -87,6 +93,24 @@ extension DeviceModel {
 
     /// Its driver cannot be told.
     public mutating func revokeInterrupts(on bus: inout DeviceBus) -> Int? { nil }
+}
+
+/// A BAR of which a client can map parts: what it stores there reaches the device as memory, and
+/// not as accesses.
+public struct MappableBAR: Hashable, Sendable {
+    /// The BAR's index, 0...5.
+    public let bar: Int
+    /// The parts, which begin and end at pages, relative to the BAR.
+    public let areas: [Range<Int>]
+    /// A file in which each part lies where it lies in the BAR; the same as long as the device is.
+    public let file: Int32
+
+    /// The parts `areas` of `bar`, in `file`.
+    public init(bar: Int, areas: [Range<Int>], file: Int32) {
+        self.bar = bar
+        self.areas = areas
+        self.file = file
+    }
 }
 
 /// When the vectors of a device are leased from the parent.

@@ -237,6 +237,20 @@ extension MappedMemory {
             ? .ok : .truncated
     }
 
+    /// Stores 64 bytes at a multiple of 64: at once where the processor has an instruction for
+    /// that, otherwise in parts, and the first 8 bytes after all others.
+    public func store(line: [64 of UInt8], at offset: Int) -> Outcome {
+        if let refusal = storeRefusal(offset, width: 64) { return refusal }
+        // SAFETY: place, alignment and access were checked, and the value lives during the call,
+        // which survives a lost page.
+        return unsafe withUnsafeBytes(of: line) { bytes in
+            unsafe bytes.baseAddress.map { unsafe uapi_guarded_store_line(base + offset, $0) } == 0
+        } ? .ok : .truncated
+    }
+
+    /// Whether the processor stores 64 bytes at once (MOVDIR64B).
+    public static var storesLinesAtOnce: Bool { uapi_stores_lines_at_once() != 0 }
+
     private func storeRefusal(_ offset: Int, width: Int) -> Outcome? {
         refusal(offset, width: width) ?? (access == .readWrite ? nil : .readOnly)
     }

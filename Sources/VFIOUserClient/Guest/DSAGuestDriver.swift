@@ -17,6 +17,8 @@ public final class DSAGuestDriver {
     public let isShared: Bool
 
     private let events: [GuestEvents]
+    /// Portals as mapped memory, if they can be mapped.
+    private let portals: MappedMemory?
     private var descriptor: [UInt8] = []
     private var line = 0
 
@@ -24,7 +26,8 @@ public final class DSAGuestDriver {
     private static let commandStatus = 0xa8
     private static let queueTable = 0x500
 
-    /// Brings every queue of the function up, each with the same share of its entries.
+    /// Brings every queue of the function up, each with the same share of its entries. Portals are
+    /// mapped if the device allows that.
     ///
     /// - Parameters:
     ///   - pasid: the PASID of queues that need one.
@@ -45,6 +48,7 @@ public final class DSAGuestDriver {
             events.append(event)
         }
         self.events = events
+        portals = try client.mapRegion(.bar(2))?.memory
         try function.setMSIX(enable: true)
         try command(5)
         try function.write(3, bar: 0, at: 0x88, .dword)
@@ -135,12 +139,29 @@ public final class DSAGuestDriver {
 
     /// Submits a descriptor of eight QWORDs through the limited portal of `queue` as one write of
     /// 64 bytes, without waiting; it goes out with `flush` or the next request.
+    ///
+    /// Through mapped portals it is one store, by MOVDIR64B where the processor has it, which the
+    /// device sees by itself. Fewer than 64 are on their way in a queue.
     public func post(_ words: [8 of UInt64], to queue: Int) {
+        if let portals { return store(words, to: queue, portals) }
         descriptor.removeAll(keepingCapacity: true)
         for index in 0..<8 { descriptor.appendLittleEndian(words[index]) }
         line = (line + 64) % 4096
         function.client.post(
             descriptor, .bar(2), at: UInt64(0x4000 * queue + 0x1000 + line))
+    }
+
+    /// Whether descriptors go through mapped portals.
+    public var mapsPortals: Bool { portals != nil }
+
+    private func store(_ words: [8 of UInt64], to queue: Int, _ portals: MappedMemory) {
+        var bytes: [64 of UInt8] = .init(repeating: 0)
+        bytes.withMutableRawSpan { span in
+            for index in 0..<8 { span.storeLittleEndian(words[index], at: 8 * index) }
+        }
+        line = (line + 64) % 4096
+        let outcome = portals.store(line: bytes, at: 0x4000 * queue + 0x1000 + line)
+        precondition(outcome == .ok, "portals stay mapped")
     }
 
     /// Sends what was posted.

@@ -124,10 +124,12 @@ final class Connection<Model: DeviceModel>: LoopSource {
             return handleAsking(
                 DeferredCommand(header, takePayload(size, from: input), descriptors))
         }
+        let place = output.bytes.count
         input.withUnread { unread in
             let payload = unread.extracting(MessageHeader.encodedSize..<size)
             session.handle(header, payload, &descriptors, into: &output.bytes)
         }
+        if let passed = session.takePassed() { output.pass(passed, at: place) }
         input.consume(size)
         collectPosted()
         if header.command == .version { beginCommands() }
@@ -139,6 +141,7 @@ final class Connection<Model: DeviceModel>: LoopSource {
         command.payload.withRawSpan { payload in
             session.handle(command.header, payload, &command.descriptors, into: &replies)
         }
+        if let passed = session.takePassed() { output.pass(passed, at: output.bytes.count) }
         output.bytes += replies
         collectPosted()
     }
@@ -209,10 +212,10 @@ final class Connection<Model: DeviceModel>: LoopSource {
     /// with it.
     private func sendUnsent() -> UnixStream.Sent {
         guard let twin = asking?.twin, let passed = twin.clientsEnd?.raw else {
-            return output.withUnsent { stream.send($0, blocking: false) }
+            return output.withUnsent { stream.send($0, descriptors: $1, blocking: false) }
         }
-        let sent = output.withUnsent {
-            stream.send($0, descriptors: [passed], blocking: false)
+        let sent = output.withUnsent { bytes, _ in
+            stream.send(bytes, descriptors: [passed], blocking: false)
         }
         if case .bytes = sent { twin.clientsEnd = nil }
         return sent

@@ -40,9 +40,26 @@ extension Session {
         _ ask: GetRegionInfoRequest, _ header: MessageHeader, into output: inout [UInt8]
     ) {
         let size = regionSize(ask.index)
-        let info = RegionInfo(
+        var info = RegionInfo(
             index: ask.index, flags: size > 0 ? [.read, .write] : [], size: UInt64(size))
-        Reply.append(to: header, into: &output) { info.encode(into: &$0, argsz: ask.argsz) }
+        guard let mappable = device.endpoint.model.mappableBAR,
+            ask.index.barNumber == mappable.bar
+        else {
+            Reply.append(to: header, into: &output) { info.encode(into: &$0, argsz: ask.argsz) }
+            return
+        }
+        info.flags.insert(.mmap)
+        info.capabilities = [
+            .sparseMmap(
+                mappable.areas.map {
+                    SparseMmapArea(offset: UInt64($0.lowerBound), size: UInt64($0.count))
+                })
+        ]
+        var isComplete = false
+        Reply.append(to: header, into: &output) {
+            isComplete = info.encode(into: &$0, argsz: ask.argsz)
+        }
+        if isComplete { passed = mappable.file }
     }
 
     /// No region has parts that a client could serve by a descriptor of its own.

@@ -26,6 +26,8 @@ final class Session<Model: DeviceModel> {
     /// Why the connection must end, once it must.
     private(set) var endReason: DisconnectReason?
     private var context: RequestContext
+    /// A descriptor that goes with the reply; it belongs to the device.
+    var passed: CInt?
     private var knownRefusals: UInt64
     /// Interrupts of each index, as far as this client is to know of them.
     var irqCounts: IRQCounts { context.irqCounts }
@@ -40,6 +42,12 @@ final class Session<Model: DeviceModel> {
         wire = limits.wire
         context = RequestContext(sender: .client, limits: wire, irqCounts: device.irqCounts)
         knownRefusals = device.endpoint.bus.interrupts.refusals
+    }
+
+    /// The descriptor that goes with the reply to the last message, once.
+    func takePassed() -> CInt? {
+        defer { passed = nil }
+        return passed
     }
 
     /// Handles one message; appends its reply to `output` if the client wants one.

@@ -128,6 +128,10 @@ extension InstanceWish {
     func settled(
         _ type: AcceleratorType, beside others: [InstanceWish]
     ) throws(RegistryError) -> [InstanceDefinition.Attribute] {
+        guard value(of: .portals) != "mapped" || type.mode == .dedicated else {
+            throw .attribute(
+                name: "portals", reason: "those of a shared queue say whether it is full")
+        }
         guard type.takesPrepared else {
             guard value(of: .queues) == nil else {
                 throw .attribute(name: "queues", reason: "its parent has no prepared queues")

@@ -14,7 +14,7 @@ enum DeviceOffer: Sendable {
     case virtioConsole(ConsoleLine.Place, vectors: Int?)
     case interruptTester(InterruptTester)
     /// A share of an accelerator.
-    case accelerator(Accelerator, DSAConfiguration)
+    case accelerator(Accelerator, DSAConfiguration, mapsPortals: Bool)
 
     /// Vectors that are enough for the device to refuse nothing.
     var vectors: Int {
@@ -26,7 +26,7 @@ enum DeviceOffer: Sendable {
         case .interruptTester(let tester):
             max(tester.configuration.vectors, tester.configuration.messages?.messages ?? 0)
                 + tester.configuration.slots
-        case .accelerator(_, let shape): shape.vectors
+        case .accelerator(_, let shape, _): shape.vectors
         }
     }
 
@@ -59,10 +59,11 @@ enum DeviceOffer: Sendable {
                 try VirtioPCI(at: place, vectors: vectors)
             }
         case .interruptTester(let tester): try await server.serve(placement) { tester }
-        case .accelerator(let accelerator, let shape):
+        case .accelerator(let accelerator, let shape, let mapsPortals):
             try await server.serve(placement) { () throws(HostError) in
                 DSAFunction(
-                    shape, engines: try accelerator.share(for: placement.name, shape))
+                    shape, engines: try accelerator.share(for: placement.name, shape),
+                    portals: mapsPortals ? try MappedPortals(bytes: shape.portalBytes) : nil)
             }
         }
     }

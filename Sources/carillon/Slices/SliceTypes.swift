@@ -151,7 +151,9 @@ struct SliceTypes: Sendable {
             guard let accelerator = accelerators[wish.parent], let type = entry.accelerator else {
                 preconditionFailure("a parent of dsa slices is an accelerator")
             }
-            return .accelerator(accelerator, wish.shape(of: type))
+            return .accelerator(
+                accelerator, wish.shape(of: type),
+                mapsPortals: wish.value(of: .portals) == "mapped")
         }
     }
 
@@ -228,6 +230,8 @@ enum SliceAttribute: String, CaseIterable {
     case trafficClasses = "traffic_classes"
     /// 0 for queues that the guest finds set up and cannot change.
     case configurable
+    /// Whether portals of dedicated queues are trapped, or mapped by whoever can.
+    case portals
     /// 1 for a second socket, UUID.stores, where processors hand in their 64-byte stores.
     case stores
 
@@ -238,6 +242,7 @@ enum SliceAttribute: String, CaseIterable {
             case .serial, .readOnly, .extent: device == .virtioBlock
             case .console: device == .virtioConsole
             case .queues, .queueSize, .priority, .threshold, .trafficClasses, .configurable,
+                .portals,
                 .stores:
                 device == .accelerator
             default: true
@@ -257,6 +262,7 @@ enum SliceAttribute: String, CaseIterable {
         case .startOrder: Int(value).map { (0...1_000_000).contains($0) } ?? false
         case .serial: value.utf8.count <= BlockDevice.serialBytes
         case .queues: !value.isEmpty
+        case .portals: value == "trapped" || value == "mapped"
         case .readOnly, .configurable, .stores: value == "0" || value == "1"
         case .queueSize, .threshold:
             Int(value).map { (1...DSAConfiguration.mostEntries).contains($0) } ?? false

@@ -39,7 +39,7 @@ struct SpecificationPageTests {
             ("msix", "MSIX", 43), ("msi", "MSI", 32), ("intx", "INTX", 20), ("ims", "IMS", 23),
             ("vectors", "VEC", 15), ("domains", "DOM", 20), ("backings", "BACK", 9),
             ("rate-limits", "RATE", 5), ("slices", "SLICE", 15), ("virtio-blk", "BLK", 13),
-            ("virtio-console", "CON", 6), ("dsa", "DSA", 20),
+            ("virtio-console", "CON", 6), ("dsa", "DSA", 21),
             ("trace", "TRACE", 4),
         ])
     func rulesAreNumberedWithoutGapsAndHaveAStatus(page: String, prefix: String, count: Int) throws

@@ -29,6 +29,14 @@ int floor_eventfd(void);
 /// Writes to the eventfd so many times, and nothing else.
 int floor_signal(uint64_t times);
 
+// MARK: Memory
+
+/// Copies `size` bytes, at most 4 MiB, so many times.
+int floor_copy(uint64_t size, uint64_t times);
+/// Takes the CRC-32C of `size` bytes so many times, by the processor's instruction for it; -ENOSYS
+/// on one that has none.
+int floor_crc32c(uint64_t size, uint64_t times);
+
 // MARK: Processors
 
 /// The processors that this thread may run on.

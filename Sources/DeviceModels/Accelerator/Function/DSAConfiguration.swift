@@ -72,6 +72,12 @@ public struct DSAConfiguration: Hashable, Sendable {
             && (0...7).contains(trafficClasses.a) && (0...7).contains(trafficClasses.b)
     }
 
+    /// Bytes of the BAR of portals.
+    public var portalBytes: Int {
+        let bytes = queues * DSALayout.portalsPerQueue * DSALayout.portalPage
+        return 1 << (Int.bitWidth - (bytes - 1).leadingZeroBitCount)
+    }
+
     /// Vectors of the function: one for commands and errors, and one for each queue.
     public var vectors: Int { queues + 1 }
 }

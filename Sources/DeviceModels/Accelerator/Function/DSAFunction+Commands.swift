@@ -10,6 +10,9 @@ extension DSAFunction {
     /// its end interrupts. While another command has not ended nothing happens.
     mutating func begin(_ value: UInt32, on bus: inout DeviceBus) {
         guard waiting == nil else { return }
+        // What was submitted before the command is there before it.
+        pollPortals(on: &bus)
+        defer { pollPortals(on: &bus) }
         let interrupts = value >> 31 != 0
         do throws(DSACommandError) {
             guard let command = DSACommand(rawValue: value >> 20 & 0x1f) else {
@@ -176,6 +179,7 @@ extension DSAFunction {
         limits.maximumBatchSize = 1 << UInt32(tables.batchShift(of: queue))
         limits.maximumTransferBytes = 1 << UInt32(tables.transferShift(of: queue))
         limits.blockOnFault = tables.blocksOnFault(queue)
+        forgetStored(for: queue)
         engines.open(
             queue,
             WorkLimits(

@@ -20,6 +20,45 @@ extension DSAFunction {
         return queue < configuration.queues ? UInt64(mustRetry >> UInt32(queue) & 1) : 0
     }
 
+    // MARK: Portals that a client maps
+
+    private static var shortestPoll: UInt64 { 20_000 }
+    private static var longestPoll: UInt64 { 1_280_000 }
+    private static var patientPolls: Int { 64 }
+
+    /// Takes what lies in mapped portals of enabled queues, and looks again the sooner the more
+    /// recently something lay there.
+    mutating func pollPortals(on bus: inout DeviceBus) {
+        guard portalMemory != nil else { return }
+        let pages = (0..<configuration.queues).filter { isEnabled($0) }.flatMap { queue in
+            let first = queue * DSALayout.portalsPerQueue
+            return [first, first + 1]
+        }
+        portalMemory?.take(pages: pages, into: &found)
+        for (page, descriptor) in found { submit(descriptor, page, on: &bus) }
+        let period = pollNanoseconds ?? Self.shortestPoll
+        idlePolls = found.isEmpty ? idlePolls + 1 : 0
+        var next: UInt64? = Self.shortestPoll
+        if pages.isEmpty {
+            next = nil
+        } else if idlePolls > 0 {
+            let isPatient = idlePolls % Self.patientPolls != 0
+            next = isPatient ? period : min(2 * period, Self.longestPoll)
+        }
+        found.removeAll(keepingCapacity: true)
+        guard next != pollNanoseconds else { return }
+        pollNanoseconds = next
+        bus.setTimer(nanoseconds: next)
+    }
+
+    /// What was stored for `queue` while it was not enabled never becomes one of its descriptors.
+    mutating func forgetStored(for queue: Int) {
+        let first = queue * DSALayout.portalsPerQueue
+        portalMemory?.take(pages: [first, first + 1], into: &found)
+        counts.refused &+= UInt64(found.count)
+        found.removeAll(keepingCapacity: true)
+    }
+
     /// A whole descriptor has come through portal `page`.
     private mutating func submit(
         _ descriptor: DSADescriptor, _ page: Int, on bus: inout DeviceBus

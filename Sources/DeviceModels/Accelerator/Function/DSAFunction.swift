@@ -44,6 +44,14 @@ public struct DSAFunction<Engines: WorkEngines>: DeviceModel {
     var waiting: WaitingCommand?
     var softwareError = DSASoftwareErrorRegister()
     var portals: [DSAPortalPage?]
+    /// Portals that a client maps; nil where all are trapped.
+    var portalMemory: (any PortalMemory)?
+    /// Descriptors that were found in it; kept for its storage.
+    var found: [(page: Int, descriptor: DSADescriptor)] = []
+    /// How long until portals are looked at again; nil while no queue is enabled.
+    var pollNanoseconds: UInt64?
+    /// Looks since the last that found something.
+    var idlePolls = 0
     /// Whether the last descriptor that came through each queue's portals found it full.
     var mustRetry: UInt32 = 0
 
@@ -57,27 +65,34 @@ public struct DSAFunction<Engines: WorkEngines>: DeviceModel {
 
     /// A function of `configuration` whose descriptors `engines` carry out.
     ///
-    /// - Precondition: the configuration is possible.
-    public init(_ configuration: DSAConfiguration, engines: Engines) {
+    /// - Parameter portals: portals that a client maps; nil to have every store trapped.
+    /// - Precondition: the configuration is possible; portals are mapped of dedicated queues only.
+    public init(
+        _ configuration: DSAConfiguration, engines: Engines, portals: (any PortalMemory)? = nil
+    ) {
         precondition(configuration.isPossible, "a DSA function is one that can be")
+        precondition(
+            portals == nil || configuration.mode == .dedicated,
+            "whoever submits to a shared queue hears whether it is full")
+        portalMemory = portals
         self.configuration = configuration
         self.engines = engines
         capabilities = DSACapabilities()
         tables = DSATables(configuration)
         handles = InterruptHandles(vectors: configuration.vectors)
-        portals = Array(repeating: nil, count: configuration.queues * DSALayout.portalsPerQueue)
+        self.portals = Array(
+            repeating: nil, count: configuration.queues * DSALayout.portalsPerQueue)
         function = Self.describe(configuration)
     }
 
     private static func describe(_ configuration: DSAConfiguration) -> PCIFunctionDescription {
-        let portalBytes = configuration.queues * DSALayout.portalsPerQueue * DSALayout.portalPage
         let description = try? PCIFunctionDescription(
             identity: PCIIdentity(
                 vendor: 0x8086, device: 0x0b25, subsystem: (0x8086, 0), revision: 0,
                 classCode: ClassCode(baseClass: 0x08, subClass: 0x80)),
             bars: [
                 .memory64(0, size: DSALayout.registersBytes),
-                .memory64(2, size: UInt64(portalBytes.nextPowerOfTwo)),
+                .memory64(2, size: UInt64(configuration.portalBytes)),
             ],
             capabilities: [
                 .powerManagement(noSoftReset: true), .pciExpress(),
@@ -92,6 +107,27 @@ public struct DSAFunction<Engines: WorkEngines>: DeviceModel {
 
     /// The engines' descriptor.
     public var backendDescriptor: Int32? { engines.descriptor }
+
+    /// The two portals of each queue that are for MSI-X.
+    public var mappableBAR: MappableBAR? {
+        portalMemory.map { memory in
+            MappableBAR(
+                bar: 2,
+                areas: (0..<configuration.queues).map { queue in
+                    let start = queue * DSALayout.portalsPerQueue * DSALayout.portalPage
+                    return start..<start + 2 * DSALayout.portalPage
+                }, file: memory.file)
+        }
+    }
+
+    /// Portals that a client maps are looked at from time to time.
+    public var usesTimer: Bool { portalMemory != nil }
+
+    /// Looks at them.
+    public mutating func timerExpired(_ expirations: UInt64, on bus: inout DeviceBus) {
+        pollPortals(on: &bus)
+        _ = backendReady(on: &bus)
+    }
 
     /// Everything is as after power-on: no queue takes descriptors, and handles are given back.
     public mutating func reset(on bus: inout DeviceBus) {
@@ -216,10 +252,4 @@ public struct DSACounts: Hashable, Sendable {
     public internal(set) var errors: UInt64 = 0
     /// Handles that were taken back from the driver.
     public internal(set) var revoked: UInt64 = 0
-}
-
-extension Int {
-    fileprivate var nextPowerOfTwo: Int {
-        self < 2 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount)
-    }
 }
