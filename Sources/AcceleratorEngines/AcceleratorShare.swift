@@ -14,8 +14,9 @@ public final class AcceleratorShare: WorkEngines {
     /// The shared queue that it has, if it has one.
     private let shared: Int?
     private var isOpen: [Int: Bool] = [:]
-    /// What has ended, oldest last.
+    /// What has ended, oldest first, and how much of it was asked for.
     private var ended: [WorkEnded] = []
+    private var asked = 0
 
     init(
         of accelerator: Accelerator, number: Int, shared: Int?, _ group: EngineGroup,
@@ -33,6 +34,11 @@ public final class AcceleratorShare: WorkEngines {
         for queue in isOpen.keys { _ = close(queue) }
         group.change { [member] in $0.leave(member) }
         accelerator.end(share: number)
+    }
+
+    /// Whether a pause, a drop or a close waits for what runs; may be asked from any thread.
+    package var isAwaited: @Sendable () -> Bool {
+        { [group, member] in group.read { $0.isAwaited(member) } }
     }
 
     /// Can be read while something has ended that nobody has asked for.
@@ -76,12 +82,15 @@ public final class AcceleratorShare: WorkEngines {
 
     /// What has happened next.
     public func nextEnded() -> WorkEnded? {
-        if ended.isEmpty {
+        if asked == ended.count {
+            ended.removeAll(keepingCapacity: true)
+            asked = 0
             _ = signals.ready.drain()
-            ended = group.change { [member] in $0.takeEnded(member) }
-            ended.reverse()
+            group.takeEnded(member, into: &ended)
         }
-        return ended.popLast()
+        guard asked < ended.count else { return nil }
+        defer { asked += 1 }
+        return ended[asked]
     }
 
     /// Has engines leave it. Waits for what runs.

@@ -35,6 +35,11 @@ final class EngineGroup: Sendable {
         state.withLock { body($0) }
     }
 
+    /// Moves what has ended of `member` to `ended`, which is empty.
+    func takeEnded(_ member: Member, into ended: inout [WorkEnded]) {
+        state.withLock { $0.takeEnded(member, into: &ended) }
+    }
+
     /// What an engine does, until the group ends.
     func work() {
         var runner = DescriptorRunner()

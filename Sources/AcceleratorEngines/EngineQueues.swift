@@ -116,6 +116,9 @@ struct EngineQueues: Sendable {
     /// How many queues members have open.
     var openQueues: Int { queues.count }
 
+    /// Whether somebody waits until nothing of it runs.
+    func isAwaited(_ member: Int) -> Bool { members[member].waitsFor != nil }
+
     mutating func pause(_ member: Int) -> Bool {
         members[member].isPaused = true
         guard members[member].running != 0 else { return false }
@@ -136,9 +139,9 @@ struct EngineQueues: Sendable {
         wakeEngines(work)
     }
 
-    mutating func takeEnded(_ member: Int) -> [WorkEnded] {
-        defer { members[member].ended.removeAll(keepingCapacity: true) }
-        return members[member].ended
+    /// Exchanges what has ended for `ended`, which is empty: so neither is allocated anew.
+    mutating func takeEnded(_ member: Int, into ended: inout [WorkEnded]) {
+        swap(&ended, &members[member].ended)
     }
 
     // MARK: Queues

@@ -139,7 +139,9 @@ import Testing
         }
         memory.entered.wait()
         memory.entered.wait()
+        let isAwaited = share.isAwaited
         let releaser = try KernelThread(name: "releaser") {
+            while !isAwaited() {}
             memory.gate.post()
             memory.gate.post()
         }
@@ -172,7 +174,11 @@ import Testing
         before.entered.wait()
         before.gate.post()
         before.entered.wait()
-        let releaser = try KernelThread(name: "releaser") { before.gate.post() }
+        let isAwaited = share.isAwaited
+        let releaser = try KernelThread(name: "releaser") {
+            while !isAwaited() {}
+            before.gate.post()
+        }
         share.pause()
         releaser.join()
         for _ in 0..<4 { after.gate.post() }
@@ -199,7 +205,11 @@ import Testing
             #expect(share.submit(Self.nop(1, record: 0x600), to: 0, below: 16), "\(place)")
         }
         memory.entered.wait()
-        let releaser = try KernelThread(name: "releaser") { memory.gate.post() }
+        let isAwaited = share.isAwaited
+        let releaser = try KernelThread(name: "releaser") {
+            while !isAwaited() {}
+            memory.gate.post()
+        }
         #expect(share.drop(0) == 3)
         releaser.join()
         #expect(share.isIdle(0))

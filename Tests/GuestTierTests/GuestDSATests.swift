@@ -145,19 +145,30 @@ struct GuestDSATests {
 
     @Test(.rules("DSA-11", "DSA-12"))
     func `Handles are revoked under load and no copy fails`() throws {
-        let daemon = try Self.daemon(slots: 8, "dsa-2dwq")
+        // Another device has the first slots, and gives them back under the load.
+        let daemon = try Self.daemon(slots: 8)
+        try Self.start(2, "two", daemon)
+        try Self.start(1, "dsa-2dwq", daemon)
         let scratch = try TemporaryDirectory()
         let guest = try Self.boot(
-            daemon, steps: "enable/start,1500,4/wait,revoked/join/report"
+            daemon, steps: "enable/start,1500,4/wait,revoked/join/wait,seen/report"
         ).start(in: scratch)
         #expect(guest.waitForSerial("CARILLON waiting revoked", timeoutSeconds: 60))
-        for _ in 0..<4 {
+        for _ in 0..<3 {
             let said = try daemon.verb("dsa", "revoke", ServingDaemon.uuid(1))
             #expect(said.contains("handles revoked"))
         }
         let reset = try daemon.verb("dsa", "reset", "dsa0")
         #expect(reset.contains("handles revoked"))
+        try daemon.verb("stop", "-u", ServingDaemon.uuid(2))
+        _ = try daemon.verb("dsa", "compact", "dsa0")
         guest.say("revoked")
+        #expect(guest.waitForSerial("CARILLON waiting seen", timeoutSeconds: 90))
+        let slots = try Self.interrupts(daemon).vectors.compactMap(\.path)
+        #expect(
+            slots.map { String($0.prefix { $0 != "," }) }.sorted() == ["ims 0", "ims 1", "ims 2"],
+            "the slice has moved to the first slots")
+        guest.say("seen")
         let report = try Self.report(guest, daemon)
         try #require(report.isDone, "\(report.serial)\(report.diagnostics)\(daemon.log)")
         #expect(Self.totals(report) == ["threads=8 tests=12000 failures=0"])

@@ -7,6 +7,8 @@ final class ServingProgram {
     struct Report: Decodable {
         struct Interrupt: Decodable {
             let guest: String
+            /// What backs it, if something does.
+            let path: String?
             let raised: Int
             let sent: Int
             let coalesced: Int

@@ -55,8 +55,10 @@ int floor_crc32c(uint64_t size, uint64_t times)
     if (!__builtin_cpu_supports("sse4.2"))
         return -ENOSYS;
     volatile uint64_t sink = 0;
-    for (uint64_t i = 0; i < times; i++)
+    for (uint64_t i = 0; i < times; i++) {
+        __asm__ volatile("" : : "r"(memory) : "memory");
         sink += crc32c(memory, size);
+    }
     return 0;
 #else
     (void)size, (void)times;

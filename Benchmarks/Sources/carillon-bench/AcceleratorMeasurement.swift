@@ -40,6 +40,8 @@ struct AcceleratorMeasurement: Measurement {
             try FileManager.default.createDirectory(
                 at: folder, withIntermediateDirectories: false,
                 attributes: [.posixPermissions: 0o700])
+            try check(floor_pin(Bench.serverRank), "choose a processor")
+            defer { _ = floor_pin(Bench.clientRank) }
             server = try VFIOUserServer(.init(loops: 1))
             accelerator = try Accelerator(name: "dsa", .init(engines: 1))
             guard let none = PASID(0) else { throw BenchFailure("zero is a PASID") }

@@ -107,8 +107,8 @@ final class Bench {
         return try body()
     }
 
-    private static var clientRank: CInt { floor_processors() > 1 ? 0 : -1 }
-    private static var serverRank: CInt { floor_processors() > 1 ? 1 : -1 }
+    static var clientRank: CInt { floor_processors() > 1 ? 0 : -1 }
+    static var serverRank: CInt { floor_processors() > 1 ? 1 : -1 }
 
     /// Threads of the server run where the thread runs that makes it.
     private static func server(_ polling: PollingPolicy) throws -> VFIOUserServer {
