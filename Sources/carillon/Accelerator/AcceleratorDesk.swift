@@ -52,8 +52,16 @@ struct AcceleratorDesk: Sendable {
             // The slot of vector 0 stays: no handle stands for it.
             let slots = report.vectors.dropFirst().compactMap { $0.path?.source?.number }
             guard !onlyBehind || slots.contains(where: { $0 >= inUse }) else { continue }
-            let count = try await server.revokeInterrupts(of: slice.name)
-            if count > 0 { revoked.append(.init(slice: slice.name, handles: count)) }
+            do throws(VFIOUserServer.RevocationError) {
+                let count = try await server.revokeInterrupts(of: slice.name)
+                if count > 0 { revoked.append(.init(slice: slice.name, handles: count)) }
+            } catch {
+                // Devices of other kinds keep what they have, and slices may be gone by now.
+                switch error {
+                case .cannotBeTold, .noSuchDevice: continue
+                case .refused: throw error
+                }
+            }
         }
         return revoked
     }
