@@ -13,7 +13,7 @@ public final class AcceleratorShare: WorkEngines {
     private let member: Int
     /// The shared queue that it has, if it has one.
     private let shared: Int?
-    private var isOpen: [Int: Bool] = [:]
+    private var openQueues: Set<Int> = []
     /// What has ended, oldest first, and how much of it was asked for.
     private var ended: [WorkEnded] = []
     private var asked = 0
@@ -31,7 +31,7 @@ public final class AcceleratorShare: WorkEngines {
     }
 
     deinit {
-        for queue in isOpen.keys { _ = close(queue) }
+        for queue in openQueues { _ = close(queue) }
         group.change { [member] in $0.leave(member) }
         accelerator.end(share: number)
     }
@@ -46,14 +46,14 @@ public final class AcceleratorShare: WorkEngines {
 
     /// Has the queue take descriptors.
     public func open(_ queue: Int, _ limits: WorkLimits) {
-        isOpen[queue] = true
+        openQueues.insert(queue)
         group.change { [member, shared] in $0.open(member, queue, limits, shared: shared) }
     }
 
     /// Has it take none any more. Waits for what runs.
     public func close(_ queue: Int) -> Int {
         let count = drop(queue)
-        isOpen[queue] = nil
+        openQueues.remove(queue)
         group.change { [member] in $0.close(member, queue) }
         return count
     }

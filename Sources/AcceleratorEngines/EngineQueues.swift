@@ -113,9 +113,6 @@ struct EngineQueues: Sendable {
         members[member] = Member(signals: nil)
     }
 
-    /// How many queues members have open.
-    var openQueues: Int { queues.count }
-
     /// Whether somebody waits until nothing of it runs.
     func isAwaited(_ member: Int) -> Bool { members[member].waitsFor != nil }
 
