@@ -186,7 +186,7 @@ let package = Package(
             name: "VFIOUserClientTests",
             dependencies: [
                 "ServerSupport", "VFIOUserServer", "VFIOUserClient", "VFIOInterface",
-                "DeviceModels", "LinuxKernel", "Registers",
+                "DeviceModels", "LinuxKernel", "Registers", "TestTraits",
             ]),
         .testTarget(
             name: "MediatedDevicesTests",

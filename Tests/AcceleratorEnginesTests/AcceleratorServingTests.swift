@@ -15,7 +15,7 @@ import VFIOUserServer
 
 /// Slices of an accelerator behind real sockets, driven by a client, their interrupts from slots of
 /// the parent's message store.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct AcceleratorServingTests {
+@Suite(.serialized, .endsWhenHung) struct AcceleratorServingTests {
     private static let base: UInt64 = 0x10_0000
 
     /// A server with an accelerator.

@@ -8,7 +8,7 @@ import TestTraits
 import Testing
 
 /// Engines at work: threads, and descriptors that can be held up on their way.
-@Suite(.timeLimit(.minutes(1))) struct EngineTests {
+@Suite(.endsWhenHung) struct EngineTests {
     private static func shape(
         queues: Int = 1, mode: DSAConfiguration.Mode = .dedicated, entries: Int = 16
     ) throws -> DSAConfiguration {

@@ -8,7 +8,7 @@ import TestTraits
 import Testing
 
 /// Blocks in real files, by an io_uring and by threads.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.endsWhenHung)
 struct BlockFileTests {
     /// A file of a test that goes with it.
     final class Scratch {

@@ -5,7 +5,7 @@ import Registers
 import TestTraits
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ConsoleLineTests: ~Copyable {
+@Suite(.endsWhenHung) struct ConsoleLineTests: ~Copyable {
     private let path = FileManager.default.temporaryDirectory
         .appendingPathComponent("carillon-console-\(UUID().uuidString.prefix(8))").path
 

@@ -11,7 +11,7 @@ import VFIOUserClient
 import VFIOUserServer
 
 /// Slices of real devices at real sockets, created by many at once.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct SliceRegistryTests {
+@Suite(.serialized, .endsWhenHung) struct SliceRegistryTests {
     /// What is kept, in memory; keeping can be made to fail.
     private final class Notebook: DefinitionKeeper {
         private let kept = Mutex<[DefinitionKey: InstanceDefinition]>([:])

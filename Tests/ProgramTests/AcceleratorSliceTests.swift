@@ -4,7 +4,7 @@ import TestTraits
 import Testing
 
 /// Slices of accelerators: types, attributes, prepared queues, and verbs that take handles back.
-@Suite(.timeLimit(.minutes(5))) struct AcceleratorSliceTests {
+@Suite(.endsWhenHung) struct AcceleratorSliceTests {
     private static let parents = """
         {"name":"dsa0","backing":["ims:16"],"overcommit":true,
          "accelerator":{"dedicatedQueues":3,"sharedQueues":1,"entries":64,"sharedEntries":8,

@@ -3,11 +3,12 @@ import LinuxKernel
 import PlatformTypes
 import ProgramSupport
 import Registers
+import TestTraits
 import Testing
 import VFIOUserClient
 
 /// The control socket of a running server, asked by the verbs and by whoever else connects.
-@Suite(.timeLimit(.minutes(5))) struct ControlTests: ~Copyable {
+@Suite(.endsWhenHung) struct ControlTests: ~Copyable {
     private let folder: URL
     private let server: Process
 

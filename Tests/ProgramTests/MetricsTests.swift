@@ -1,6 +1,7 @@
 import Foundation
 import PlatformTypes
 import ProgramSupport
+import TestTraits
 import Testing
 import VFIOUserClient
 
@@ -9,7 +10,7 @@ import VFIOUserClient
 #endif
 
 /// A server that is scraped and looked at while a client uses its device.
-@Suite(.timeLimit(.minutes(5))) struct MetricsTests: ~Copyable {
+@Suite(.endsWhenHung) struct MetricsTests: ~Copyable {
     private let folder: URL
     private let server: Process
     private let url: URL

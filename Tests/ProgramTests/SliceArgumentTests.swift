@@ -1,10 +1,11 @@
 import Foundation
 import LinuxKernel
 import ProgramSupport
+import TestTraits
 import Testing
 
 /// What the verbs of slices say of words that mean nothing, and of servers that are not there.
-@Suite(.timeLimit(.minutes(5))) struct SliceArgumentTests {
+@Suite(.endsWhenHung) struct SliceArgumentTests {
     private static let uuid = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"
 
     @Test(arguments: [

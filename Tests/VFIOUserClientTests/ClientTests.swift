@@ -2,12 +2,13 @@ import DeviceModels
 import LinuxKernel
 import Registers
 import ServerSupport
+import TestTraits
 import Testing
 import VFIOInterface
 import VFIOUserClient
 import VFIOUserServer
 
-@Suite(.serialized, .timeLimit(.minutes(10))) struct ClientTests {
+@Suite(.serialized, .endsWhenHung) struct ClientTests {
     @Test func descriptorsTravelWithTheirOwnRequestBehindPostedWrites() async throws {
         let server = try TestServer()
         try await server.serve(try ManualDevice())

@@ -16,7 +16,7 @@ import VFIOUserWire
 /// Every suite that runs a server: one after the other, because some count the process's
 /// descriptors. The limit only ends what hangs: a test's clock runs while guests of other tests
 /// hold the threads.
-@Suite(.serialized, .timeLimit(.minutes(10))) enum Serving {}
+@Suite(.serialized, .endsWhenHung) enum Serving {}
 
 /// One served device, its client, and the client's view as a guest.
 struct Rig {
