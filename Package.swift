@@ -58,6 +58,7 @@ let package = Package(
             name: "LinuxKernel", dependencies: ["CLinuxUAPI", "PlatformTypes", "Registers"]),
 
         // MARK: Layer 4 — services
+        .target(name: "EventLoops", dependencies: ["LinuxKernel"]),
         .target(
             name: "VFIOUserClient",
             dependencies: [
@@ -66,8 +67,8 @@ let package = Package(
         .target(
             name: "VFIOUserServer",
             dependencies: [
-                "LinuxKernel", "VFIOUserWire", "VFIOInterface", "DeviceModels", "PCIConfigSpace",
-                "IRQDomains", "InterruptTrace", "MessageSignaledInterrupts", "PlatformTypes",
+                "EventLoops", "LinuxKernel", "VFIOUserWire", "VFIOInterface", "DeviceModels",
+                "PCIConfigSpace", "IRQDomains", "InterruptTrace", "MessageSignaledInterrupts", "PlatformTypes",
                 "Registers", .product(name: "BasicContainers", package: "swift-collections"),
             ]),
         .target(

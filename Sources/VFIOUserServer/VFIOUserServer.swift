@@ -1,5 +1,6 @@
 import BasicContainers
 public import DeviceModels
+import EventLoops
 public import IRQDomains
 public import LinuxKernel
 import Synchronization
@@ -66,10 +67,11 @@ public final class VFIOUserServer: Sendable {
         do throws(HostError) {
             for number in 0..<configuration.loops {
                 let started = try LoopHandle.start(
-                    name: "carillon-\(number)", polling: configuration.polling
+                    name: "carillon-\(number)",
+                    pollingNanoseconds: configuration.polling.nanoseconds
                 ) { error in observe(.hostError(device: "loop \(number)", error: error)) }
                 loops.append(started.handle)
-                threads.add(started.thread)
+                threads.add(started.take())
             }
         } catch {
             // A server that cannot start whole leaves no thread behind.
@@ -211,20 +213,6 @@ public final class VFIOUserServer: Sendable {
             return .success(())
         } catch { return .failure(.vectors(error)) }
     }
-}
-
-/// What a loop knows of a device that lives on it.
-struct Resident {
-    let report: () -> DeviceReport
-    let excerpt: (UInt64, Int) -> TraceExcerpt
-    let changeBudget: (VectorBudget) -> Result<Void, VFIOUserServer.BudgetError>
-    let move:
-        (VFIOUserServer.GuestInterrupt, CPUSet)
-            -> Result<VectorTarget, VFIOUserServer.MoveError>
-    let revoke: (Int?) -> Result<Int, VFIOUserServer.RevocationError>
-    let client: () -> DeviceReport.Client?
-    let drain: (@escaping () -> Void) -> Void
-    let close: (DisconnectReason) -> Void
 }
 
 /// The threads of a server, to be joined once.

@@ -1,4 +1,5 @@
 import DeviceModels
+import EventLoops
 
 /// The backend of one device at the device's loop.
 final class BackendSource<Model: DeviceModel>: LoopSource {

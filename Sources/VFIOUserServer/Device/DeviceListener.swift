@@ -1,4 +1,5 @@
 import DeviceModels
+import EventLoops
 import LinuxKernel
 
 /// The socket at which one device waits for its client; one client at a time.

@@ -1,4 +1,5 @@
 import DeviceModels
+import EventLoops
 import IRQDomains
 import LinuxKernel
 

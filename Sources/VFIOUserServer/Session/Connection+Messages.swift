@@ -1,4 +1,5 @@
 import DeviceModels
+import EventLoops
 import LinuxKernel
 import PlatformTypes
 import Registers

@@ -1,25 +1,25 @@
-import LinuxKernel
+package import LinuxKernel
 
 /// A timer of something that lives on a loop: a source of the loop while it runs.
-final class LoopTimer: LoopSource {
+package final class LoopTimer: LoopSource {
     private let timer: TimerFD
     private let expired: (UInt64) -> Void
     private unowned let loop: EventLoop
     private var isRunning = false
 
     /// - Parameter expired: called on the loop with how often the period has passed.
-    init(on loop: EventLoop, _ expired: @escaping (UInt64) -> Void) throws(HostError) {
+    package init(on loop: EventLoop, _ expired: @escaping (UInt64) -> Void) throws(HostError) {
         timer = try TimerFD()
         self.expired = expired
         self.loop = loop
     }
 
-    override var descriptor: CInt { timer.raw }
+    override package var descriptor: CInt { timer.raw }
 
     // While it runs, the loop must not wait inside a connection, where it would not hear the timer.
-    override var mayWaitInTurn: Bool { true }
+    override package var mayWaitInTurn: Bool { true }
 
-    override func turn(waiting: Bool) -> Turn {
+    override package func turn(waiting: Bool) -> Turn {
         let expirations = timer.drain()
         guard expirations > 0 else { return .idle }
         expired(expirations)
@@ -27,7 +27,7 @@ final class LoopTimer: LoopSource {
     }
 
     /// Runs with this period, or stops with nil.
-    func set(nanoseconds: UInt64?) throws(HostError) {
+    package func set(nanoseconds: UInt64?) throws(HostError) {
         timer.set(nanoseconds: nanoseconds ?? 0)
         if nanoseconds != nil, !isRunning {
             try loop.add(self)

@@ -3,8 +3,6 @@ public struct PollingPolicy: Hashable, Sendable {
     /// How long after a message the loop keeps looking; zero never.
     public let nanoseconds: UInt64
 
-    var isEnabled: Bool { nanoseconds > 0 }
-
     /// Sleep at once: no processor time is used while nothing happens.
     public static let off = PollingPolicy(nanoseconds: 0)
 

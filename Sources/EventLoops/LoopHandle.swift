@@ -1,9 +1,9 @@
-import LinuxKernel
+package import LinuxKernel
 import Synchronization
 
 /// The door to a loop from other threads: work goes in, and the loop does it in order.
-final class LoopHandle: Sendable {
-    typealias Work = @Sendable (EventLoop) -> Void
+package final class LoopHandle: Sendable {
+    package typealias Work = @Sendable (EventLoop) -> Void
 
     private struct Queue {
         var work: [Work] = []
@@ -11,9 +11,14 @@ final class LoopHandle: Sendable {
     }
 
     /// A loop that runs, and the thread that it runs on.
-    struct Started: ~Copyable {
-        let handle: LoopHandle
-        let thread: KernelThread
+    package struct Started: ~Copyable {
+        /// The door to the loop.
+        package let handle: LoopHandle
+        /// The thread that the loop runs on; it ends with the loop.
+        package let thread: KernelThread
+
+        /// Takes the two apart.
+        package consuming func take() -> KernelThread { thread }
     }
 
     private let wake: EventFD
@@ -23,7 +28,7 @@ final class LoopHandle: Sendable {
 
     /// Has the loop do `work`. Returns false if the loop has ended.
     @discardableResult
-    func post(_ work: @escaping Work) -> Bool {
+    package func post(_ work: @escaping Work) -> Bool {
         let accepted = queue.withLock { queue in
             if !queue.isClosed { queue.work.append(work) }
             return !queue.isClosed
@@ -33,13 +38,14 @@ final class LoopHandle: Sendable {
     }
 
     /// Starts a thread that runs a loop until it is stopped.
-    static func start(
-        name: String, polling: PollingPolicy, onFailure: @escaping @Sendable (HostError) -> Void
+    package static func start(
+        name: String, pollingNanoseconds: UInt64 = 0,
+        onFailure: @escaping @Sendable (HostError) -> Void
     ) throws(HostError) -> Started {
         let handle = try LoopHandle()
         let thread = try KernelThread(name: name) {
             do throws(HostError) {
-                let loop = try EventLoop(polling: polling)
+                let loop = try EventLoop(pollingNanoseconds: pollingNanoseconds)
                 try loop.add(WorkSource(handle: handle, loop: loop))
                 try loop.run()
             } catch { onFailure(error) }

@@ -1,18 +1,19 @@
-import LinuxKernel
+package import LinuxKernel
 
-/// One thread and everything that lives on it: listeners, connections, devices.
+/// One thread and everything that lives on it: listeners, connections, devices, timers.
 ///
 /// While one connection is the only busy thing, the loop waits inside that connection's receive,
 /// which spares a system call and a wake-up for every message; otherwise it waits in epoll.
-final class EventLoop {
+package final class EventLoop {
     /// How long a wait inside one source may last before the loop looks at the others.
-    static let patienceMilliseconds = 10
+    package static let patienceMilliseconds = 10
     /// For how long one source may keep the loop before it looks at the others.
     private static let patienceNanoseconds = UInt64(patienceMilliseconds) * 1_000_000
 
-    let polling: PollingPolicy
-    /// The devices that live here, by the number under which they were placed.
-    var residents: [Int: Resident] = [:]
+    /// For how long the loop looks again and again after a source has worked; zero for never.
+    private let pollingNanoseconds: UInt64
+    /// What the loop's owner keeps with it, to be touched on the loop alone.
+    package var belongings: AnyObject?
     private let epoll: EpollSet
     private var sources: [LoopSource?] = []
     private var interests: [EpollSet.Interest] = []
@@ -24,17 +25,21 @@ final class EventLoop {
     private var unfinished: [Int] = []
     private var resuming: [Int] = []
     /// Whether the loop ends after the current turn; nothing can be placed on it any more.
-    private(set) var isStopping = false
+    package private(set) var isStopping = false
 
-    init(polling: PollingPolicy) throws(HostError) {
-        self.polling = polling
+    /// A loop that waits for nothing yet; it runs on the thread that calls `run`.
+    ///
+    /// - Parameter pollingNanoseconds: for how long it looks again and again after a source has
+    ///   worked, before it sleeps.
+    package init(pollingNanoseconds: UInt64 = 0) throws(HostError) {
+        self.pollingNanoseconds = pollingNanoseconds
         epoll = try EpollSet()
     }
 
     // MARK: Membership
 
     /// Begins to wait for `source`.
-    func add(_ source: LoopSource) throws(HostError) {
+    package func add(_ source: LoopSource) throws(HostError) {
         let slot = vacancies.popLast() ?? sources.count
         do throws(HostError) {
             try epoll.add(
@@ -54,13 +59,13 @@ final class EventLoop {
     }
 
     /// Lets go of `source`.
-    func remove(_ source: LoopSource) {
+    package func remove(_ source: LoopSource) {
         guard let slot = sources.firstIndex(where: { $0 === source }) else { return }
         release(slot)
     }
 
     /// Lets `source` do what is ready, as though its turn had come.
-    func giveTurn(to source: LoopSource) {
+    package func giveTurn(to source: LoopSource) {
         guard let slot = sources.firstIndex(where: { $0 === source }) else { return }
         _ = take(slot, waiting: false)
     }
@@ -76,12 +81,12 @@ final class EventLoop {
     }
 
     /// Ends the loop after the current turn.
-    func stop() { isStopping = true }
+    package func stop() { isStopping = true }
 
     // MARK: Running
 
     /// Runs until `stop`; then every source is let go.
-    func run() throws(HostError) {
+    package func run() throws(HostError) {
         while !isStopping {
             let count = try epoll.wait(
                 into: &ready, timeoutMilliseconds: unfinished.isEmpty ? -1 : 0)
@@ -109,7 +114,7 @@ final class EventLoop {
     private func stay(with slot: Int) throws(HostError) {
         var lookAt = MonotonicClock.nowNanoseconds &+ Self.patienceNanoseconds
         while !isStopping, busyKinds == 1 {
-            if polling.isEnabled, spin(on: slot, until: lookAt) == .ended { return }
+            if pollingNanoseconds > 0, spin(on: slot, until: lookAt) == .ended { return }
             let turn = take(slot, waiting: unfinished.isEmpty)
             guard turn.hasWorked else { return }
             let now = MonotonicClock.nowNanoseconds
@@ -123,7 +128,7 @@ final class EventLoop {
     /// Looks again and again for as long as the policy allows after the last message, but not past
     /// the time at which the others are due.
     private func spin(on slot: Int, until limit: UInt64) -> LoopSource.Turn {
-        var deadline = min(limit, MonotonicClock.nowNanoseconds &+ polling.nanoseconds)
+        var deadline = min(limit, MonotonicClock.nowNanoseconds &+ pollingNanoseconds)
         var looks = 0
         while true {
             switch take(slot, waiting: false) {
@@ -131,7 +136,7 @@ final class EventLoop {
             case .worked, .unfinished:
                 let now = MonotonicClock.nowNanoseconds
                 if now >= limit { return .worked }
-                deadline = min(limit, now &+ polling.nanoseconds)
+                deadline = min(limit, now &+ pollingNanoseconds)
             case .idle: break
             }
             looks &+= 1
