@@ -56,6 +56,7 @@ let package = Package(
         .target(name: "CLinuxUAPI", cSettings: [.treatAllWarnings(as: .error)]),
         .target(
             name: "LinuxKernel", dependencies: ["CLinuxUAPI", "PlatformTypes", "Registers"]),
+        .target(name: "KVM", dependencies: ["CLinuxUAPI", "LinuxKernel", "PlatformTypes"]),
 
         // MARK: Layer 4 — services
         .target(name: "EventLoops", dependencies: ["LinuxKernel"]),

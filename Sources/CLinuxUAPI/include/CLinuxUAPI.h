@@ -6,6 +6,7 @@
 #include "uapi_block.h"
 #include "uapi_console.h"
 #include "uapi_descriptor.h"
+#include "uapi_kvm.h"
 #include "uapi_memory.h"
 #include "uapi_process.h"
 #include "uapi_socket.h"

@@ -26,6 +26,18 @@ extension HostError {
             case console = "HOST-CONSOLE"
             case accelerator = "HOST-ACCELERATOR"
             case serviceManager = "HOST-NOTIFY"
+            case kvmNode = "KVM-NODE"
+            case kvmCapability = "KVM-CAPABILITY"
+            case kvmMachine = "KVM-MACHINE"
+            case kvmChip = "KVM-CHIP"
+            case kvmMemory = "KVM-MEMORY"
+            case kvmRoutes = "KVM-ROUTES"
+            case kvmEvent = "KVM-IRQFD"
+            case kvmWatch = "KVM-IOEVENTFD"
+            case kvmMessage = "KVM-MESSAGE"
+            case kvmLine = "KVM-LINE"
+            case kvmProcessor = "KVM-PROCESSOR"
+            case kvmRun = "KVM-RUN"
         }
 
         private let identifier: Identifier
@@ -91,6 +103,30 @@ extension HostError {
         public static var accelerator: Code { Code(.accelerator) }
         /// The service manager could not be told.
         public static var serviceManager: Code { Code(.serviceManager) }
+        /// /dev/kvm could not be opened, or is not KVM.
+        public static var kvmNode: Code { Code(.kvmNode) }
+        /// The kernel's KVM lacks something that is needed.
+        public static var kvmCapability: Code { Code(.kvmCapability) }
+        /// No virtual machine could be made.
+        public static var kvmMachine: Code { Code(.kvmMachine) }
+        /// The interrupt chip of a machine could not be made.
+        public static var kvmChip: Code { Code(.kvmChip) }
+        /// Memory could not be shown to a guest.
+        public static var kvmMemory: Code { Code(.kvmMemory) }
+        /// The kernel did not take a machine's routes; the old ones are in force.
+        public static var kvmRoutes: Code { Code(.kvmRoutes) }
+        /// An event could not be attached to an interrupt.
+        public static var kvmEvent: Code { Code(.kvmEvent) }
+        /// An event could not be attached to a guest's writes.
+        public static var kvmWatch: Code { Code(.kvmWatch) }
+        /// A message could not be delivered to a machine.
+        public static var kvmMessage: Code { Code(.kvmMessage) }
+        /// A pin of a machine could not be set.
+        public static var kvmLine: Code { Code(.kvmLine) }
+        /// A processor could not be made, set up or looked at.
+        public static var kvmProcessor: Code { Code(.kvmProcessor) }
+        /// The kernel cannot run a processor.
+        public static var kvmRun: Code { Code(.kvmRun) }
     }
 }
 
@@ -123,6 +159,18 @@ extension HostError.Code {
         case .console: "A console's terminal could not be opened, or no link to it be made."
         case .accelerator: "An accelerator has not what was asked of it."
         case .serviceManager: "The service manager could not be told."
+        case .kvmNode: "/dev/kvm could not be opened, or is not KVM."
+        case .kvmCapability: "The kernel's KVM lacks something that is needed."
+        case .kvmMachine: "No virtual machine could be made."
+        case .kvmChip: "The interrupt chip of a machine could not be made."
+        case .kvmMemory: "Memory could not be shown to a guest."
+        case .kvmRoutes: "The kernel did not take a machine's routes; the old ones are in force."
+        case .kvmEvent: "An event could not be attached to an interrupt."
+        case .kvmWatch: "An event could not be attached to a guest's writes."
+        case .kvmMessage: "A message could not be delivered to a machine."
+        case .kvmLine: "A pin of a machine could not be set."
+        case .kvmProcessor: "A processor could not be made, set up or looked at."
+        case .kvmRun: "The kernel cannot run a processor."
         }
     }
 
@@ -154,6 +202,18 @@ extension HostError.Code {
         case .console: "Check that /dev/pts is mounted, and the path of the link."
         case .accelerator: "An accelerator has not what was asked of it."
         case .serviceManager: "Check what NOTIFY_SOCKET names, or unset it."
+        case .kvmNode: "Load the module kvm_intel or kvm_amd, and check the node's owner and mode."
+        case .kvmCapability: "Use a newer kernel, or another interrupt chip (--chip)."
+        case .kvmMachine: "Check the limits of open descriptors and of memory."
+        case .kvmChip: "Try the other interrupt chip (--chip)."
+        case .kvmMemory: "Check that it begins and ends at pages and overlaps nothing."
+        case .kvmRoutes: "Interrupts go on without routes. Check the host's free memory."
+        case .kvmEvent: "Interrupts go on without it. Attach each eventfd once only."
+        case .kvmWatch: "Attach one event to each address, width and value."
+        case .kvmMessage: "A machine takes messages once it has a chip and a processor."
+        case .kvmLine: "Check that the machine has a chip with this pin."
+        case .kvmProcessor: "Use fewer processors, and check the limits of memory."
+        case .kvmRun: "See the kernel's log (dmesg)."
         }
     }
 }

@@ -104,7 +104,7 @@ public enum HostFaults {
     public static var taken: Int { plan.withLock { $0.taken } }
 
     /// Called before each host call that can fail: throws or waits if a fault is due.
-    static func meet(
+    package static func meet(
         _ code: HostError.Code, _ operation: String, _ subject: @autoclosure () -> String
     ) throws(HostError) {
         guard isArmed.load(ordering: .relaxed) else { return }

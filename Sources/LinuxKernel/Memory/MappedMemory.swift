@@ -122,6 +122,15 @@ public final class MappedMemory: @unchecked Sendable {
         offset >= 0 && offset <= length && count <= length - offset
     }
 
+    /// Where a range lies in this process, for a kernel that is to show it to a guest.
+    ///
+    /// - Precondition: it lies in the mapping.
+    package func hostAddress(of range: Range<Int>) -> UInt64 {
+        precondition(contains(range.lowerBound, range.count), "a range lies in its mapping")
+        // SAFETY: only the number leaves; the kernel takes it, and checks it.
+        return unsafe UInt64(UInt(bitPattern: base + range.lowerBound))
+    }
+
     private func refusal(_ offset: Int, width: Int) -> Outcome? {
         if !contains(offset, width) { return .outOfBounds }
         // SAFETY: only the number of the address is looked at. It decides, not the offset alone,
