@@ -76,6 +76,9 @@ let package = Package(
             name: "AcceleratorEngines",
             dependencies: ["DeviceModels", "LinuxKernel", "PlatformTypes", "Registers"]),
         .target(
+            name: "InterruptDelivery",
+            dependencies: ["EventLoops", "IRQDomains", "KVM", "LinuxKernel", "PlatformTypes"]),
+        .target(
             name: "MediatedDevices", dependencies: ["IRQDomains", "LinuxKernel", "VFIOUserServer"]),
 
         // MARK: Layer 5 — programs

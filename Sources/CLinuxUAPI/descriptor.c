@@ -2,6 +2,7 @@
 #include "uapi_descriptor.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -72,6 +73,11 @@ uint64_t uapi_eventfd_drain(int fd) {
 }
 
 int uapi_eventfd_create(void) { return answer(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+int uapi_is_readable(int fd) {
+    struct pollfd look = {.fd = fd, .events = POLLIN};
+    return poll(&look, 1, 0) == 1 && look.revents & POLLIN ? 1 : 0;
+}
 
 int uapi_timer_create(void) {
     return answer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));

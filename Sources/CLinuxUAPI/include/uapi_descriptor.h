@@ -48,6 +48,8 @@ static inline int uapi_eventfd_signal(int fd) {
 /// Takes the counter: one read. 0 when nothing was signalled. It never waits, even if whoever
 /// shares the eventfd has made it blocking meanwhile.
 uint64_t uapi_eventfd_drain(int fd);
+/// 1 if something can be read now, otherwise 0; takes nothing and never waits.
+int uapi_is_readable(int fd);
 
 /// A timer of the monotonic clock that nobody has started.
 int uapi_timer_create(void);

@@ -54,6 +54,9 @@ public struct EventFD: ~Copyable, Sendable {
         uapi_eventfd_drain(descriptor.raw)
     }
 
+    /// Whether it was signalled and nobody has taken that yet; takes nothing.
+    public borrowing func isSignalled() -> Bool { uapi_is_readable(descriptor.raw) == 1 }
+
     /// A second owner of the same counter.
     public borrowing func duplicate() throws(HostError) -> EventFD {
         EventFD(verified: try descriptor.duplicate())
