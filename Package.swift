@@ -18,6 +18,7 @@ let package = Package(
         .library(name: "InterruptTestSupport", targets: ["InterruptTestSupport"]),
         .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
         .executable(name: "carillon", targets: ["carillon"]),
+        .executable(name: "interrupt-payload", targets: ["interrupt-payload"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -47,6 +48,8 @@ let package = Package(
                 "PlatformTypes", "Registers",
                 .product(name: "BasicContainers", package: "swift-collections"),
             ]),
+
+        .target(name: "MachineModels", dependencies: ["PlatformTypes", "Registers"]),
 
         // MARK: Layer 2 — codecs
         .target(name: "VFIOInterface", dependencies: ["Registers"]),
@@ -79,6 +82,14 @@ let package = Package(
             name: "InterruptDelivery",
             dependencies: ["EventLoops", "IRQDomains", "KVM", "LinuxKernel", "PlatformTypes"]),
         .target(
+            name: "VirtualMachine",
+            dependencies: [
+                "InterruptDelivery", "KVM", "MachineModels", "EventLoops", "VFIOUserClient",
+                "VFIOUserWire", "VFIOInterface", "DeviceModels", "PCIConfigSpace", "IRQDomains",
+                "MessageSignaledInterrupts", "LinuxKernel", "PlatformTypes", "Registers",
+                .product(name: "BasicContainers", package: "swift-collections"),
+            ]),
+        .target(
             name: "MediatedDevices", dependencies: ["IRQDomains", "LinuxKernel", "VFIOUserServer"]),
 
         // MARK: Layer 5 — programs
@@ -86,7 +97,7 @@ let package = Package(
             name: "carillon",
             dependencies: [
                 "AcceleratorEngines", "MediatedDevices", "VFIOUserServer", "VFIOUserClient",
-                "DeviceModels", "IRQDomains", "MessageSignaledInterrupts", "InterruptTrace",
+                "VirtualMachine", "InterruptDelivery", "KVM", "MachineModels", "DeviceModels", "IRQDomains", "MessageSignaledInterrupts", "InterruptTrace",
                 "LinuxKernel", "PlatformTypes",
                 "Registers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
@@ -96,6 +107,29 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             resources: [.embedInCode("Explain/errors.md")]),
+
+        // MARK: Guests
+        // A program for a machine without an operating system: neither the C library nor Swift's
+        // is in it, which the driver adds unless it thinks of embedded Swift.
+        .executableTarget(
+            name: "interrupt-payload", path: "Guests/InterruptPayload",
+            cSettings: [
+                .headerSearchPath("."), .treatAllWarnings(as: .error),
+                .unsafeFlags([
+                    "-std=c17", "-ffreestanding", "-fvisibility=hidden", "-fno-stack-protector",
+                    "-fno-asynchronous-unwind-tables", "-mno-red-zone", "-mgeneral-regs-only",
+                    "-O1", "-Wall", "-Wextra",
+                ]),
+            ],
+            linkerSettings: [
+                .unsafeFlags([
+                    "-enable-experimental-feature", "Embedded", "-nostartfiles", "-use-ld=lld",
+                    "-Xclang-linker", "-nostdlib", "-Xclang-linker", "-static",
+                    "-Xclang-linker", "-Wno-unused-command-line-argument",
+                    "-Xlinker", "--image-base=0x1000000", "-Xlinker", "--build-id=none",
+                    "-Xlinker", "-z", "-Xlinker", "norelro",
+                ])
+            ]),
 
         // MARK: Beside
         .target(
@@ -164,6 +198,12 @@ let package = Package(
             name: "PCIConfigSpaceTests",
             dependencies: [
                 "MessageSignaledInterrupts", "PCIConfigSpace", "Registers", "TestTraits",
+            ]),
+        .testTarget(
+            name: "MachineModelsTests",
+            dependencies: [
+                "InterruptTestSupport", "MachineModels", "PlatformTypes", "Registers",
+                "TestTraits",
             ]),
         .testTarget(name: "VFIOInterfaceTests", dependencies: ["VFIOInterface", "Registers"]),
         .testTarget(
@@ -245,6 +285,9 @@ for target in package.targets where target.type != .system { target.swiftSetting
 // `--sanitize` instruments dependencies too, and the thread sanitizer's pass of Swift 6.3 breaks on
 // one of them. What is looked for is in our own modules.
 if let sanitizer = Context.environment["CARILLON_SANITIZE"] {
+    // What runs without an operating system has no room for a sanitizer's library.
+    package.targets.removeAll { $0.name == "interrupt-payload" }
+    package.products.removeAll { $0.name == "interrupt-payload" }
     for target in package.targets {
         let flag = "-sanitize=\(sanitizer)"
         target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags([flag])]

@@ -27,11 +27,6 @@ int uapi_kvm_enable(int fd, uint32_t capability, uint64_t argument) {
 
 int uapi_kvm_create_chip(int vm) { return answer(ioctl(vm, KVM_CREATE_IRQCHIP, 0UL)); }
 
-int uapi_kvm_create_timer(int vm) {
-    struct kvm_pit_config config = {.flags = KVM_PIT_SPEAKER_DUMMY};
-    return answer(ioctl(vm, KVM_CREATE_PIT2, &config));
-}
-
 int uapi_kvm_set_private_pages(int vm, uint64_t address) {
     uint64_t identity = address;
     int result = ioctl(vm, KVM_SET_IDENTITY_MAP_ADDR, &identity);

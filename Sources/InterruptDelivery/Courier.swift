@@ -39,6 +39,9 @@ final class Courier: Sendable {
 
     // MARK: From any thread
 
+    /// Has the loop look at what there is to do.
+    func ring() { _ = wake.signal() }
+
     /// Makes a number for an event.
     func takeNumber() -> UInt64 {
         members.withLock { members in
@@ -47,7 +50,7 @@ final class Courier: Sendable {
         }
     }
 
-    /// Begins to carry `event`. The caller holds its path.
+    /// Begins to carry `event`. The caller holds its way.
     func add(_ event: RoutedEvent) throws(HostError) {
         members.withLock { $0.events[event.number] = event }
         do throws(HostError) {
@@ -59,7 +62,7 @@ final class Courier: Sendable {
         }
     }
 
-    /// Ends that `event` is carried. The caller holds its path.
+    /// Ends that `event` is carried. The caller holds its way.
     func remove(_ event: RoutedEvent) {
         let removed: Void? = try? epoll.remove(descriptor: event.event.raw)
         precondition(removed != nil, "an event that is carried is in the set")
@@ -72,47 +75,54 @@ final class Courier: Sendable {
             members.unrouted.append(event)
             return members.unrouted.count == 1
         }
-        if isFirst { _ = wake.signal() }
+        if isFirst { ring() }
     }
 
     /// Has the kernel let go of `events` when the loop finds time.
     func retire(_ events: [RoutedEvent]) {
+        guard !events.isEmpty else { return }
         members.withLock { $0.retired += events }
-        _ = wake.signal()
+        ring()
     }
 
     /// The next events that the kernel is to let go of, and whether more are left.
-    func takeRetired(_ count: Int) -> (events: [RoutedEvent], areMore: Bool) {
+    func takeRetired(_ count: Int) -> (events: ArraySlice<RoutedEvent>, areMore: Bool) {
         members.withLock { members in
-            let some = Array(members.retired.prefix(count))
-            members.retired.removeFirst(some.count)
+            let some = members.retired.suffix(count)
+            members.retired.removeLast(some.count)
             return (some, !members.retired.isEmpty)
         }
     }
 
     // MARK: On the loop
 
-    /// Carries what has come. Returns the events that wait for their route.
-    func carry(_ ready: inout [EpollSet.Ready]) -> [RoutedEvent] {
-        let count: Int
-        do throws(HostError) {
-            count = try epoll.wait(into: &ready, timeoutMilliseconds: 0)
-        } catch { count = 0 }
+    /// Carries what has come; returns whether anything had.
+    ///
+    /// - Throws: `HOST-EPOLL`; what has come waits for the next call then.
+    func carry(_ ready: inout [EpollSet.Ready]) throws(HostError) -> Bool {
+        let count = try epoll.wait(into: &ready, timeoutMilliseconds: 0)
         for index in 0..<count where ready[index].token != 0 {
             let event = members.withLock { $0.events[ready[index].token] }
             if let event { carry(event) }
         }
+        return count > 0
+    }
+
+    /// The events that wait for their route. It is the caller's to see that they get it.
+    func takeUnrouted() -> [RoutedEvent] {
+        // The bell first: whoever adds to an empty list rings it, and finds the list emptied or not.
         _ = wake.drain()
         return members.withLock { members in
-            defer { members.unrouted.removeAll(keepingCapacity: true) }
+            guard !members.unrouted.isEmpty else { return [] }
+            defer { members.unrouted = [] }
             return members.unrouted
         }
     }
 
-    /// The path is held while the message goes: once a mask has taken the path, none is on its way.
+    /// The way is held while the message goes: once a mask has taken it, none is under way.
     private func carry(_ event: RoutedEvent) {
-        event.path.withLock { path in
-            guard case .carried(let message, let disposition) = path, event.event.drain() > 0
+        event.way.withLock { way in
+            guard case .carried(let message, let disposition) = way.path, event.event.drain() > 0
             else { return }
             carriedCount.add(1, ordering: .relaxed)
             sender.send(message, disposition)
@@ -135,11 +145,6 @@ final class CourierSource: LoopSource {
 
     override func turn(waiting: Bool) -> Turn {
         guard let router else { return .ended }
-        let unrouted = courier.carry(&ready)
-        if !unrouted.isEmpty { router.route(unrouted) }
-        return router.release(atMost: Self.releasesATurn) ? .unfinished : .worked
+        return router.turn(&ready)
     }
-
-    /// Each takes the kernel tens of microseconds, and others wait for the loop.
-    private static let releasesATurn = 8
 }

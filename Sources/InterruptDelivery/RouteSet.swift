@@ -44,16 +44,18 @@ struct RouteSet: ~Copyable {
         count += 1
     }
 
-    /// Removes the route of `gsi`; the last one takes its place. Without effect if it has none.
-    mutating func remove(_ gsi: Int) {
-        guard let place = places[gsi] else { return }
+    /// Removes the route of `gsi`; the last one takes its place. Returns whether it had one.
+    @discardableResult
+    mutating func remove(_ gsi: Int) -> Bool {
+        guard let place = places[gsi] else { return false }
         places[gsi] = nil
         count -= 1
         let last = numbers.removeLast()
-        guard last != gsi else { return }
+        guard last != gsi else { return true }
         buffer.move(from: count, to: place)
         numbers[place] = last
         places[last] = place
+        return true
     }
 
     /// Hands the routes to the kernel.

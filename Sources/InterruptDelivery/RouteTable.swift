@@ -44,6 +44,7 @@ public final class RouteTable: Sendable {
     /// The chip whose pins have the first routes.
     public let chip: Chip
     private let table: Mutex<RouteSet>
+    private let routeCount = Atomic(0)
 
     /// The routes of `machine`, which has its chip.
     ///
@@ -85,6 +86,9 @@ public final class RouteTable: Sendable {
         }
     }
 
+    /// About how many routes there are now; to know it, nobody waits for a commit under way.
+    var count: Int { routeCount.load(ordering: .relaxed) }
+
     // MARK: Numbers
 
     /// Takes a number for a route; nil if all are in use.
@@ -106,6 +110,7 @@ public final class RouteTable: Sendable {
     func commit(_ change: (inout RouteSet) -> Bool) throws(HostError) {
         let outcome: Result<Void, HostError> = table.withLock { table in
             guard change(&table) else { return .success(()) }
+            routeCount.store(table.count, ordering: .relaxed)
             do throws(HostError) {
                 try table.commit(to: machine)
                 return .success(())
@@ -115,14 +120,19 @@ public final class RouteTable: Sendable {
     }
 
     /// Sets the routes of the pins of a chip in the program: what each pin's entry sends, or nil.
-    /// The kernel learns from them which interrupts end at a pin.
+    /// The kernel learns from them which interrupts end at a pin. A message that the kernel refuses
+    /// with the whole table, which no destination has (address bits 39:32), is none.
     ///
     /// - Throws: `KVM-ROUTES`.
     public func setPins(_ messages: [MSIMessage?]) throws(HostError) {
         precondition(chip == .split && messages.count == Self.pins, "a split chip has its pins")
         try commit { table in
             for (pin, message) in messages.enumerated() {
-                if let message { table.set(pin, message) } else { table.remove(pin) }
+                if let message, message.address >> 32 & 0xff == 0 {
+                    table.set(pin, message)
+                } else {
+                    table.remove(pin)
+                }
             }
             return true
         }

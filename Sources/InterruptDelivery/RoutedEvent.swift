@@ -8,16 +8,24 @@ import Synchronization
 ///
 /// The event's counter is where nothing is lost: while nobody reads it, what is signalled stays.
 public final class RoutedEvent: Sendable {
-    /// The way of its events.
+    /// Who reads the counter.
     enum Path: Hashable, Sendable {
-        /// Nobody reads the counter: the interrupt is masked, and what comes is pending.
+        /// Nobody: the interrupt is masked, and what comes is pending.
         case parked
-        /// The courier reads the counter and sends the message.
+        /// The courier, which sends the message.
         case carried(MSIMessage, MessageDisposition)
-        /// The kernel reads the counter and raises the interrupt of the route.
+        /// The kernel, which raises the interrupt of the route.
         case attached(MSIMessage)
         /// It is not used any more.
         case retired
+    }
+
+    /// The way of its events.
+    struct Way: Sendable {
+        var path = Path.parked
+        /// Rises with each change. A step that was begun before it, and waited for a commit, finds
+        /// that it is out of date.
+        var edition: UInt64 = 0
     }
 
     /// What the device signals.
@@ -26,7 +34,7 @@ public final class RoutedEvent: Sendable {
     public let gsi: Int?
     /// Its number at the courier.
     let number: UInt64
-    let path = Mutex(Path.parked)
+    let way = Mutex(Way())
 
     private let lease: Mutex<VectorLease?>
 
@@ -43,12 +51,12 @@ public final class RoutedEvent: Sendable {
     /// Whether an event waits because the interrupt is masked, as the Pending Bit Array shows.
     /// Looking takes nothing.
     public var isPending: Bool {
-        path.withLock { $0 == .parked } && event.isSignalled()
+        way.withLock { $0.path == .parked } && event.isSignalled()
     }
 
     /// Whether the kernel reads the counter, and the program has no part in it.
     public var isAttached: Bool {
-        path.withLock { if case .attached = $0 { true } else { false } }
+        way.withLock { if case .attached = $0.path { true } else { false } }
     }
 }
 

@@ -91,8 +91,6 @@ public enum KVMCapability: String, Sendable, CaseIterable, CustomStringConvertib
     case messages = "KVM_CAP_SIGNAL_MSI"
     /// Destinations of 32 bits.
     case x2apic = "KVM_CAP_X2APIC_API"
-    /// An interval timer in the kernel.
-    case timer = "KVM_CAP_PIT2"
     /// A run that ends at once when told to.
     case immediateExit = "KVM_CAP_IMMEDIATE_EXIT"
     /// Memory of the program as the guest's.
@@ -109,7 +107,6 @@ public enum KVMCapability: String, Sendable, CaseIterable, CustomStringConvertib
         case .ioeventfd: KVM_CAP_IOEVENTFD
         case .messages: KVM_CAP_SIGNAL_MSI
         case .x2apic: KVM_CAP_X2APIC_API
-        case .timer: KVM_CAP_PIT2
         case .immediateExit: KVM_CAP_IMMEDIATE_EXIT
         case .userMemory: KVM_CAP_USER_MEMORY
         }

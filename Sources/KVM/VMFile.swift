@@ -19,17 +19,14 @@ public final class VMFile: Sendable {
 
     // MARK: Interrupt chips
 
-    /// Puts local APICs, I/O APIC and PIC into the kernel, and an interval timer beside them. Call
-    /// before the first processor is made, and after memory is there: the other order costs
-    /// milliseconds.
+    /// Puts local APICs, I/O APIC and PIC into the kernel. Call before the first processor is made,
+    /// and after memory is there: the other order costs milliseconds.
     ///
     /// - Throws: `KVM-CHIP`.
     public func makeChip() throws(HostError) {
         try HostFaults.meet(.kvmChip, "make", "the interrupt chip")
         _ = try HostError.check(
             uapi_kvm_create_chip(descriptor.raw), .kvmChip, "make", "the interrupt chip")
-        _ = try HostError.check(
-            uapi_kvm_create_timer(descriptor.raw), .kvmChip, "make", "the interval timer")
     }
 
     /// Puts local APICs alone into the kernel; the first `pins` routes are of an I/O APIC in the

@@ -12,7 +12,7 @@ struct Carillon: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            TryCommand.self, ServeCommand.self, StatusCommand.self, InterruptsCommand.self,
+            TryCommand.self, VMCommand.self, ServeCommand.self, StatusCommand.self, InterruptsCommand.self,
             BudgetCommand.self, MoveCommand.self, TypesCommand.self, ListCommand.self,
             DefineCommand.self, UndefineCommand.self, ModifyCommand.self, StartCommand.self,
             StopCommand.self, AcceleratorCommand.self, ShowCommand.self,

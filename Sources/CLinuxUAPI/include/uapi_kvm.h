@@ -23,7 +23,6 @@ int uapi_kvm_run_bytes(int kvm);
 
 int uapi_kvm_enable(int fd, uint32_t capability, uint64_t argument);
 int uapi_kvm_create_chip(int vm);
-int uapi_kvm_create_timer(int vm);
 /// Three pages that processors with VMX need in the guest's address space.
 int uapi_kvm_set_private_pages(int vm, uint64_t address);
 int uapi_kvm_set_memory(

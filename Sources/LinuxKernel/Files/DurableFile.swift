@@ -63,9 +63,12 @@ public enum DurableFile {
             return nil
         }
         let file = OwnedDescriptor(adopting: raw)
-        var bytes = [UInt8](repeating: 0, count: limit + 1)
+        var bytes = [UInt8](repeating: 0, count: min(limit + 1, firstRead))
         var count = 0
-        while count < bytes.count {
+        while count <= limit {
+            if count == bytes.count {
+                bytes += [UInt8](repeating: 0, count: min(count, limit + 1 - count))
+            }
             let more = try step("read", path) {
                 // SAFETY: the range lies within the array, which lives during the call.
                 CInt(
@@ -80,6 +83,9 @@ public enum DurableFile {
         guard count <= limit else { throw HostError(.file, "read", path, errno: EFBIG) }
         return Array(bytes.prefix(count))
     }
+
+    /// Room for most files; it doubles for others.
+    private static let firstRead = 64 << 10
 
     /// The names in `directory` in ascending order, without those that begin with a dot; empty if
     /// there is no such directory.

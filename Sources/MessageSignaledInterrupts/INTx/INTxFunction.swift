@@ -98,6 +98,12 @@ public struct INTxFunction: Hashable, Sendable {
         obstacles.remove([.interruptDisable, .messageSignaled, .powerState, .masked])
     }
 
+    /// Whether the line is asserted, for a receiver that sees its level: the cause holds, and
+    /// nothing of the function's own holds it back.
+    public var isAsserted: Bool {
+        causeHolds && obstacles.isDisjoint(with: [.interruptDisable, .messageSignaled, .powerState])
+    }
+
     /// Whether a cause holds of which nobody has been told.
     public var isPending: Bool { causeHolds && !told }
 

@@ -1,0 +1,11 @@
+#pragma once
+// Text at the serial port.
+
+#include <stdint.h>
+
+void print(const char *text);
+void print_decimal(uint64_t value);
+void print_hex(uint64_t value);
+
+// Ends the machine with a verdict: 0 for success.
+_Noreturn void finish(uint32_t verdict);

@@ -1,0 +1,48 @@
+import DeviceModels
+import PCIConfigSpace
+import Registers
+
+/// What the bus needs of a device in one of its slots. Any processor's thread may call it.
+protocol BusDevice: AnyObject, Sendable {
+    /// The BARs that it has.
+    var bars: [BAR] { get }
+
+    /// Reads configuration space; bytes that it has not read all ones.
+    func readConfig(at offset: Int, _ width: AccessWidth) -> UInt64
+
+    /// Writes configuration space, and does what follows from it.
+    func writeConfig(_ value: UInt64, at offset: Int, _ width: AccessWidth)
+
+    /// The address that a BAR decodes now; nil while it decodes none.
+    func address(ofBAR index: Int) -> UInt64?
+
+    /// Reads what is behind a BAR.
+    func readBAR(_ access: BARAccess) -> UInt64
+
+    /// Writes what is behind a BAR.
+    func writeBAR(_ value: UInt64, _ access: BARAccess)
+
+    /// The addresses of its BARs have changed, or are about to end.
+    func barsMoved()
+
+    /// Leaves the machine: when it returns, no interrupt of it arrives and nothing of it is held.
+    func remove()
+
+    /// What it has done; nil for what is no device of anybody's.
+    var figures: DeviceFigures? { get }
+}
+
+/// The figures of a device for reports.
+public struct DeviceFigures: Sendable, Hashable {
+    /// Its name.
+    public let name: String
+    /// Its slot on the bus.
+    public let slot: Int
+    /// Messages of its own that arrived nowhere, by the words of their reasons.
+    public let lost: [String: UInt64]
+    /// Interrupts that the kernel delivers without this program, and that this program carries.
+    public let attached: Int
+    public let carried: Int
+    /// Why it is out of reach, if it is.
+    public let failure: String?
+}

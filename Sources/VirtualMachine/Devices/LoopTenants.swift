@@ -1,0 +1,120 @@
+import EventLoops
+import LinuxKernel
+import Synchronization
+
+/// What devices have on the machine's loop, by a number of their own.
+private final class LoopTenants {
+    var sources: [UInt64: [LoopSource]] = [:]
+}
+
+extension EventLoop {
+    private var tenants: LoopTenants {
+        if let tenants = belongings as? LoopTenants { return tenants }
+        let made = LoopTenants()
+        belongings = made
+        return made
+    }
+
+    /// Takes `sources` in for tenant `number`; if one cannot be waited for, none stays.
+    func admit(_ number: UInt64, _ sources: [LoopSource]) throws(HostError) {
+        var added: [LoopSource] = []
+        for source in sources {
+            do throws(HostError) {
+                try add(source)
+            } catch {
+                for source in added { remove(source) }
+                throw error
+            }
+            added.append(source)
+        }
+        tenants.sources[number] = sources
+    }
+
+    /// Lets go of everything of tenant `number`.
+    func dismiss(_ number: UInt64) {
+        for source in tenants.sources.removeValue(forKey: number) ?? [] { remove(source) }
+    }
+}
+
+extension LoopHandle {
+    /// Has the loop do `work` and waits for what comes of it. Not from the loop's own thread.
+    ///
+    /// - Throws: what `work` throws; `HOST-THREAD` if the loop has ended.
+    func perform(
+        _ work: @escaping @Sendable (EventLoop) throws(HostError) -> Void
+    ) throws(HostError) {
+        let answer = try LoopAnswer()
+        let isAccepted = post { loop in
+            do throws(HostError) {
+                try work(loop)
+                answer.give(.success(()))
+            } catch { answer.give(.failure(error)) }
+        }
+        guard isAccepted else { throw LoopAnswer.ended }
+        try answer.wait().get()
+    }
+}
+
+/// An answer that one thread waits for and another gives; also by letting go of it.
+private final class LoopAnswer: Sendable {
+    static let ended = HostError(.thread, "use", "a loop that has ended", errno: 3)
+
+    private let given = Mutex<Result<Void, HostError>?>(nil)
+    private let semaphore: KernelSemaphore
+
+    init() throws(HostError) { semaphore = try KernelSemaphore() }
+
+    func give(_ answer: Result<Void, HostError>) {
+        given.withLock { $0 = answer }
+        semaphore.post()
+    }
+
+    func wait() -> Result<Void, HostError> {
+        semaphore.wait()
+        return given.withLock { $0 } ?? .failure(Self.ended)
+    }
+}
+
+/// A timer of a device at the loop. It stays there whether it runs or not.
+final class TimerSource: LoopSource {
+    private let timer: SharedTimer
+    private let expired: (UInt64) -> Void
+
+    init(_ timer: SharedTimer, _ expired: @escaping (UInt64) -> Void) {
+        self.timer = timer
+        self.expired = expired
+    }
+
+    override var descriptor: CInt { timer.timer.raw }
+
+    override func turn(waiting: Bool) -> Turn {
+        let expirations = timer.timer.drain()
+        guard expirations > 0 else { return .idle }
+        expired(expirations)
+        return .worked
+    }
+}
+
+/// A timer that any thread may set.
+final class SharedTimer: Sendable {
+    let timer: TimerFD
+
+    init() throws(HostError) { timer = try TimerFD() }
+
+    func set(nanoseconds: UInt64?) { timer.set(nanoseconds: nanoseconds ?? 0) }
+}
+
+/// A descriptor that is ready when `work` has something to do; returns whether it had.
+final class DescriptorSource: LoopSource {
+    private let waited: CInt
+    private let work: () -> Bool
+
+    init(_ descriptor: CInt, _ work: @escaping () -> Bool) {
+        waited = descriptor
+        self.work = work
+    }
+
+    override var descriptor: CInt { waited }
+
+    override func turn(waiting: Bool) -> Turn { work() ? .worked : .idle }
+}
