@@ -72,7 +72,8 @@ int uapi_kvm_signal_msi(int vm, uint64_t address, uint32_t data) {
 int uapi_kvm_irq_line(int vm, uint32_t gsi, int level) {
     struct kvm_irq_level line = {.irq = gsi, .level = (uint32_t)level};
     int result = ioctl(vm, KVM_IRQ_LINE_STATUS, &line);
-    return result < 0 ? -errno : (int)line.status;
+    // The kernel answers in the structure, with -1 for a line that is masked.
+    return result < 0 ? -errno : (int)line.status > 0;
 }
 
 struct kvm_irq_routing *uapi_kvm_routes_create(uint32_t capacity) {

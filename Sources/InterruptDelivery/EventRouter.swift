@@ -83,14 +83,16 @@ public final class EventRouter: Sendable {
     ///
     /// It has the right to a route; where routes may be promised twice and none is left, its events
     /// are carried.
+    ///
+    /// - Parameter mayBeCarried: whether its events may be carried where none is left, too.
     public func makeEvent(
-        _ event: consuming EventFD, for holder: String
+        _ event: consuming EventFD, for holder: String, mayBeCarried: Bool = false
     ) throws(VectorRefusal) -> RoutedEvent {
         let lease: VectorLease?
         do throws(VectorRefusal) {
             lease = try leaseRoute(for: holder)
         } catch {
-            guard table.pool.figures.overcommits else { throw error }
+            guard mayBeCarried || table.overcommits else { throw error }
             lease = nil
         }
         let gsi = lease == nil ? nil : table.takeNumber()

@@ -39,6 +39,8 @@ public final class RouteTable: Sendable {
     public let pool: VectorPool
     /// How many routes the kernel takes.
     public let limit: Int
+    /// Whether devices may expect more routes together than there are.
+    public let overcommits: Bool
     /// The machine.
     public let machine: VMFile
     /// The chip whose pins have the first routes.
@@ -65,6 +67,7 @@ public final class RouteTable: Sendable {
         self.machine = machine
         self.chip = chip
         self.limit = limit
+        self.overcommits = overcommits
         // Two chips in the kernel share the first sixteen numbers, a route to each.
         let end = max(limit - (chip == .kernel ? Self.legacyPins : 0), Self.pins)
         pool = VectorPool(name: "routes", capacity: end - Self.pins, overcommits: overcommits)

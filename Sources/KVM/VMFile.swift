@@ -101,7 +101,7 @@ public final class VMFile: Sendable {
 
     /// Sets the level of a pin, or raises an interrupt where its route is a message.
     ///
-    /// Returns whether it was taken, or joined one that waits.
+    /// Returns whether it was taken; false if it joined one that waits, or is masked.
     /// - Throws: `KVM-LINE`.
     @discardableResult
     public func setLine(_ gsi: Int, _ level: Bool) throws(HostError) -> Bool {

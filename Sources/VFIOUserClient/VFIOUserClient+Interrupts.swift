@@ -64,3 +64,14 @@ extension VFIOUserClient {
         try set(IRQSet(index: index, range: range, action: action, data: .none))
     }
 }
+
+extension VFIOUserClient {
+    /// Has interrupt `number` of `index` unmasked whenever `event` is signalled.
+    public func bindUnmask(
+        _ index: IRQIndex, _ number: Int, to event: borrowing EventFD
+    ) throws(ClientError) {
+        let range = UInt32(number)..<UInt32(number + 1)
+        try set(
+            IRQSet(index: index, range: range, action: .unmask, data: .eventfd), [event.raw])
+    }
+}

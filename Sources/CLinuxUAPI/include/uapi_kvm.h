@@ -32,7 +32,7 @@ int uapi_kvm_ioeventfd(
     int vm, int event, uint64_t address, uint32_t bytes, uint64_t value, uint32_t flags);
 /// Answers how many local APICs took the message.
 int uapi_kvm_signal_msi(int vm, uint64_t address, uint32_t data);
-/// Answers KVM_IRQ_LINE_STATUS: 0 ignored, otherwise taken or joined to one that waits.
+/// Answers 1 if the level was taken, 0 if it joined one that waits or is masked.
 int uapi_kvm_irq_line(int vm, uint32_t gsi, int level);
 
 /// A routing table with room for `capacity` routes, to be filled and committed as a whole; NULL

@@ -5,12 +5,12 @@ import Synchronization
 /// Unlike `Mutex` it takes values that hold references, as long as nobody else has them.
 @safe  // SAFETY: the value came in whole, by `sending`; it is only touched while the lock is held,
 // and only what is Sendable leaves it.
-public final class Exclusive<Value>: @unchecked Sendable {
+public final class Exclusive<Value: ~Copyable>: @unchecked Sendable {
     private let lock = Mutex(())
     private var value: Value
 
     /// Takes `value` over.
-    public init(_ value: sending Value) { self.value = value }
+    public init(_ value: consuming sending Value) { self.value = value }
 
     /// Lets `body` use the value while nobody else does. Do not use it again inside.
     public func withLock<Answer: Sendable, Failure>(

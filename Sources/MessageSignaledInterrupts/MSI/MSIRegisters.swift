@@ -23,7 +23,7 @@ public struct MSIRegisters: Hashable, Sendable {
 
     /// The message as the registers spell it for message `number`: as many low bits of the data as
     /// the grant covers give way to the number (PCIe 6.0 §6.1.4.2).
-    func message(_ number: Int) -> (address: UInt64, data: UInt32) {
+    package func message(_ number: Int) -> (address: UInt64, data: UInt32) {
         let varying = UInt32(granted - 1)
         return (address, (data & ~varying) | (UInt32(number) & varying))
     }

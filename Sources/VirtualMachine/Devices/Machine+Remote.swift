@@ -1,9 +1,123 @@
+import BasicContainers
+import InterruptDelivery
+public import IRQDomains
+import LinuxKernel
+import MachineModels
+import PCIConfigSpace
+import VFIOInterface
+import VFIOUserClient
+import VFIOUserWire
+
 extension Machine {
     /// Adds a device that another process serves at `socket` (vfio-user).
+    ///
+    /// All its interrupts have what they need when it returns, or it is not added.
+    ///
+    /// - Parameters:
+    ///   - slot: where on the bus; nil for the first that is free.
+    ///   - budget: how many routes it may hold; nil for one for each of its interrupts.
+    /// - Returns: its slot.
     @discardableResult
     public func connect(
-        _ name: String, slot: Int? = nil, socket: String
+        _ name: String, slot: Int? = nil, socket: String, budget: VectorBudget? = nil
     ) throws(MachineError) -> Int {
-        throw .slot(device: name)
+        guard let slot = slot ?? pci.freeSlot else { throw .slot(device: name) }
+        let client: VFIOUserClient
+        let function: RemoteFunction
+        do throws(ClientError) {
+            client = try VFIOUserClient(path: socket)
+            function = try RemoteFunction(client)
+            try lendMemory(to: client)
+        } catch { throw .client(device: name, error) }
+        let windows = try windows(of: function, client, name)
+        let events = try makeEvents(function.messageCount, name, budget)
+        let line: RemoteLine?
+        do throws(HostError) {
+            line = try makeLine(function, slot)
+        } catch {
+            parts.router.retire(events)
+            parts.router.table.pool.dismiss(name)
+            throw .host(error)
+        }
+        let state = RemoteDevice.State(
+            client, RemoteInterrupts(function, events, parts.router), windows)
+        let device = RemoteDevice(name, slot: slot, function, line, parts, state, observe: observe)
+        try plug(device, name, slot)
+        return slot
+    }
+
+    private func lendMemory(to client: VFIOUserClient) throws(ClientError) {
+        for part in parts.memory.parts {
+            let request = DMAMapRequest(
+                flags: [.read, .write], fileOffset: part.offset,
+                addresses: part.addresses.lowerBound...part.addresses.upperBound - 1)
+            try client.map(request, descriptor: parts.memory.file.raw)
+        }
+    }
+
+    private func windows(
+        of function: RemoteFunction, _ client: VFIOUserClient, _ name: String
+    ) throws(MachineError) -> UniqueArray<MappedWindow> {
+        var windows = UniqueArray<MappedWindow>()
+        for bar in function.bars where bar.space != .io {
+            do throws(ClientError) {
+                guard let (memory, offered) = try client.mapRegion(.bar(bar.index)) else {
+                    continue
+                }
+                let areas = MappedWindow.areas(
+                    offered, bar: bar.index, size: memory.length, function)
+                for area in areas {
+                    windows.append(MappedWindow(bar: bar.index, memory, area, parts))
+                }
+            } catch { throw .client(device: name, error) }
+        }
+        return windows
+    }
+
+    private func makeEvents(
+        _ count: Int, _ name: String, _ budget: VectorBudget?
+    ) throws(MachineError) -> [RoutedEvent] {
+        let pool = parts.router.table.pool
+        var events: [RoutedEvent] = []
+        do throws(VectorRefusal) {
+            let promised =
+                parts.router.table.overcommits ? VectorBudget(guarantee: 0, limit: count) : nil
+            try pool.admit(name, budget ?? promised ?? VectorBudget(whole: count))
+        } catch { throw .vectors(device: name, error) }
+        for _ in 0..<count {
+            let event: EventFD
+            do throws(HostError) {
+                event = try EventFD()
+            } catch {
+                giveBack(events, name)
+                throw .host(error)
+            }
+            do throws(VectorRefusal) {
+                events.append(
+                    try parts.router.makeEvent(event, for: name, mayBeCarried: budget != nil))
+            } catch {
+                giveBack(events, name)
+                throw .vectors(device: name, error)
+            }
+        }
+        let figures = pool.figures
+        if figures.expected * 10 > figures.capacity * 9 {
+            observe(
+                .routesNearLimit(expected: figures.expected, capacity: figures.capacity))
+        }
+        return events
+    }
+
+    private func giveBack(_ events: [RoutedEvent], _ name: String) {
+        parts.router.retire(events)
+        parts.router.table.pool.dismiss(name)
+    }
+
+    private func makeLine(_ function: RemoteFunction, _ slot: Int) throws(HostError) -> RemoteLine?
+    {
+        guard function.interruptPin > 0 else { return nil }
+        return try RemoteLine(
+            pin: MachineLayout.pin(slot: slot, interruptPin: function.interruptPin), slot: slot,
+            parts)
     }
 }

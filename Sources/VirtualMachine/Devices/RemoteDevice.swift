@@ -1,0 +1,309 @@
+import BasicContainers
+import DeviceModels
+import IRQDomains
+import InterruptDelivery
+import LinuxKernel
+import MessageSignaledInterrupts
+import PCIConfigSpace
+import Registers
+import VFIOInterface
+import VFIOUserClient
+import VFIOUserWire
+
+/// A device that another process serves over vfio-user, in a slot of the bus.
+///
+/// Whoever calls it has its turn, and waits for the server's answers. A server that is gone leaves
+/// registers that read all ones.
+final class RemoteDevice: BusDevice {
+    struct State: ~Copyable {
+        let client: VFIOUserClient
+        var interrupts: RemoteInterrupts
+        var windows: UniqueArray<MappedWindow>
+        /// What the server signals by now.
+        var bound = RemoteInterrupts.Mechanism.none
+        var isLineBound = false
+        var command: UInt64 = 0
+        var addresses: [Int: UInt64] = [:]
+        var powerState: UInt64 = 0
+        var failure: String?
+
+        init(
+            _ client: VFIOUserClient, _ interrupts: RemoteInterrupts,
+            _ windows: consuming UniqueArray<MappedWindow>
+        ) {
+            self.client = client
+            self.interrupts = interrupts
+            self.windows = windows
+        }
+    }
+
+    let name: String
+    let slot: Int
+    let function: RemoteFunction
+    private let parts: MachineParts
+    private let line: RemoteLine?
+    private let state: Exclusive<State>
+    private let observe: @Sendable (MachineEvent) -> Void
+
+    var bars: [BAR] { function.bars }
+
+    init(
+        _ name: String, slot: Int, _ function: RemoteFunction, _ line: RemoteLine?,
+        _ parts: MachineParts, _ state: consuming sending State,
+        observe: @escaping @Sendable (MachineEvent) -> Void
+    ) {
+        self.name = name
+        self.slot = slot
+        self.function = function
+        self.line = line
+        self.parts = parts
+        self.state = Exclusive(state)
+        self.observe = observe
+        turn(otherwise: ()) { (state) throws(ClientError) in try self.bind(&state) }
+    }
+
+    /// Lets `body` talk to the server; `answer` stands in for one that is gone.
+    @discardableResult
+    private func turn<Answer: Sendable>(
+        otherwise answer: Answer, _ body: (inout State) throws(ClientError) -> Answer
+    ) -> Answer {
+        let (result, loss) = state.withLock { state -> (Answer, String?) in
+            guard state.failure == nil else { return (answer, nil) }
+            do throws(ClientError) {
+                return (try body(&state), nil)
+            } catch {
+                state.failure = "\(error)"
+                return (answer, "\(error)")
+            }
+        }
+        if let loss { observe(.deviceLost(name: name, reason: loss)) }
+        return result
+    }
+
+    // MARK: Configuration space
+
+    func readConfig(at offset: Int, _ width: AccessWidth) -> UInt64 {
+        turn(otherwise: width.allOnes) { (state) throws(ClientError) in
+            guard offset + width.bytes <= function.configBytes else { return width.allOnes }
+            let value = try state.client.read(.config, at: UInt64(offset), width)
+            return value | pendingBits(at: offset, width, state)
+        }
+    }
+
+    /// Events of MSI that wait here and not at the device.
+    private func pendingBits(
+        at offset: Int, _ width: AccessWidth, _ state: borrowing State
+    ) -> UInt64 {
+        guard let msi = function.msi, state.bound == .msi,
+            let register = MSICapability.pendingOffset(msi.layout)
+        else { return 0 }
+        let byte = offset - msi.capability - register
+        guard (0..<4).contains(byte) else { return 0 }
+        let bits = state.interrupts.pendingBits(from: 0, count: msi.layout.messages)
+        return bits >> UInt64(8 * byte) & width.allOnes
+    }
+
+    func writeConfig(_ value: UInt64, at offset: Int, _ width: AccessWidth) {
+        turn(otherwise: ()) { (state) throws(ClientError) in
+            guard offset + width.bytes <= function.configBytes else { return }
+            let bytes = offset..<offset + width.bytes
+            try state.client.write(value, .config, at: UInt64(offset), width)
+            if try resets(value, bytes, &state) { state.interrupts.reset() }
+            try follow(&state)
+        }
+    }
+
+    /// Whether a write of `value` to `bytes` has reset the function: FLR, or D3hot to D0 of one
+    /// that keeps nothing.
+    private func resets(
+        _ value: UInt64, _ bytes: Range<Int>, _ state: inout State
+    ) throws(ClientError) -> Bool {
+        if let control = function.deviceControl, bytes.contains(control + 1),
+            value >> UInt64(8 * (control + 1 - bytes.lowerBound)) & 0x80 != 0
+        {
+            return true
+        }
+        guard let power = function.powerControl else { return false }
+        let register = try state.client.read(.config, at: UInt64(power), .word)
+        defer { state.powerState = register & 3 }
+        return state.powerState == 3 && register & 3 == 0 && register & 8 == 0
+    }
+
+    /// Looks at every register that the machine must know, and does what follows.
+    private func follow(_ state: inout State) throws(ClientError) {
+        state.command = try state.client.read(.config, at: 4, .word)
+        state.addresses = [:]
+        for bar in function.bars {
+            let enabled = state.command & (bar.space == .io ? 1 : 2) != 0
+            guard enabled, state.powerState == 0 else { continue }
+            let register = UInt64(0x10 + 4 * bar.index)
+            var address = try state.client.read(.config, at: register, .dword)
+            address &= bar.space == .io ? ~3 : ~15
+            if case .memory64 = bar.space {
+                address |= try state.client.read(.config, at: register + 4, .dword) << 32
+            }
+            state.addresses[bar.index] = address
+        }
+        if let msix = function.msix {
+            let control = try state.client.read(.config, at: UInt64(msix.capability + 2), .word)
+            state.interrupts.setTableControl(
+                enable: control & MSIXCapability.enableBit != 0,
+                functionMask: control & MSIXCapability.functionMaskBit != 0)
+        }
+        if let msi = function.msi { state.interrupts.setMSI(try registers(msi, state.client)) }
+        try bind(&state)
+    }
+
+    private func registers(
+        _ msi: RemoteFunction.MSI, _ client: VFIOUserClient
+    ) throws(ClientError) -> MSIRegisters {
+        let at = msi.capability
+        let layout = msi.layout
+        let control = try client.read(.config, at: UInt64(at + 2), .word)
+        var registers = MSIRegisters()
+        registers.isEnabled = control & MSICapability.enableBit != 0
+        guard registers.isEnabled else { return registers }
+        let exponent = MSIRegisters.storedEnable(Int(control >> 4 & 7), capable: layout)
+        registers.granted = 1 << exponent
+        registers.address = try client.read(
+            .config, at: UInt64(at + MSICapability.addressOffset), .dword)
+        if layout.is64Bit {
+            let register = UInt64(at + MSICapability.upperAddressOffset)
+            registers.address |= try client.read(.config, at: register, .dword) << 32
+        }
+        let isWide =
+            layout.hasExtendedData && control & MSICapability.extendedDataEnableBit != 0
+        registers.data = UInt32(
+            try client.read(
+                .config, at: UInt64(at + MSICapability.dataOffset(layout)),
+                isWide ? .dword : .word))
+        if let mask = MSICapability.maskOffset(layout) {
+            registers.mask = UInt32(try client.read(.config, at: UInt64(at + mask), .dword))
+        }
+        return registers
+    }
+
+    // MARK: What the server signals
+
+    /// Has the server signal by the mechanism that the guest has enabled, and by the pin while that
+    /// is none.
+    private func bind(_ state: inout State) throws(ClientError) {
+        let wanted = state.interrupts.mechanism
+        if wanted != .none, state.isLineBound {
+            try state.client.disable(.intx)
+            state.isLineBound = false
+        }
+        if state.bound != wanted {
+            switch state.bound {
+            case .msi: try state.client.disable(.msi)
+            case .msix: try state.client.disable(.msix)
+            case .none: break
+            }
+            state.bound = .none
+            switch wanted {
+            case .msi: try bind(.msi, function.msi?.layout.messages ?? 0, state)
+            case .msix: try bind(.msix, function.msix?.vectors ?? 0, state)
+            case .none: break
+            }
+            state.bound = wanted
+        }
+        if wanted == .none, !state.isLineBound, let line {
+            try state.client.bind(.intx, 0, to: line.event)
+            try state.client.bindUnmask(.intx, 0, to: line.ended)
+            state.isLineBound = true
+        }
+    }
+
+    private func bind(
+        _ index: IRQIndex, _ count: Int, _ state: borrowing State
+    ) throws(ClientError) {
+        let descriptors = state.interrupts.events.prefix(count).map { $0.event.raw }
+        let most = max(1, Int(clamping: state.client.server.maxMessageFDs ?? 1))
+        var first = 0
+        while first < descriptors.count {
+            let end = min(first + most, descriptors.count)
+            try state.client.bind(index, first: first, to: Array(descriptors[first..<end]))
+            first = end
+        }
+    }
+
+    // MARK: BARs
+
+    func address(ofBAR index: Int) -> UInt64? { state.withLock { $0.addresses[index] } }
+
+    func barsMoved() {
+        let error = state.withLock { state -> HostError? in
+            for index in 0..<state.windows.count {
+                do throws(HostError) {
+                    try state.windows[index].move(to: state.addresses[state.windows[index].bar])
+                } catch { return error }
+            }
+            return nil
+        }
+        if let error { observe(.host(error)) }
+    }
+
+    func readBAR(_ access: BARAccess) -> UInt64 {
+        turn(otherwise: access.width.allOnes) { (state) throws(ClientError) in
+            switch place(access) {
+            case .table(let offset): return state.interrupts.readTable(offset, access.width)
+            case .pending(let offset): return state.interrupts.readPending(offset, access.width)
+            case .device:
+                return try state.client.read(
+                    .bar(access.bar), at: UInt64(access.offset), access.width)
+            }
+        }
+    }
+
+    func writeBAR(_ value: UInt64, _ access: BARAccess) {
+        turn(otherwise: ()) { (state) throws(ClientError) in
+            switch place(access) {
+            case .table(let offset): state.interrupts.writeTable(value, offset, access.width)
+            case .pending: break
+            case .device:
+                try state.client.write(
+                    value, .bar(access.bar), at: UInt64(access.offset), access.width)
+            }
+        }
+    }
+
+    private enum Place {
+        case table(Int)
+        case pending(Int)
+        case device
+    }
+
+    private func place(_ access: BARAccess) -> Place {
+        guard let msix = function.msix else { return .device }
+        if access.bar == msix.table.bar, msix.table.bytes.contains(access.offset) {
+            return .table(access.offset - msix.table.bytes.lowerBound)
+        }
+        if access.bar == msix.pending.bar, msix.pending.bytes.contains(access.offset) {
+            return .pending(access.offset - msix.pending.bytes.lowerBound)
+        }
+        return .device
+    }
+
+    // MARK: The end
+
+    func remove() {
+        state.withLock { state in
+            state.interrupts.retire()
+            state.windows.removeAll()
+            state.client.disconnect()
+            if state.failure == nil { state.failure = "it was removed" }
+        }
+        line?.end()
+        parts.router.table.pool.dismiss(name)
+    }
+
+    var figures: DeviceFigures? {
+        let (attached, carried, failure) = state.withLock { state in
+            let figures = state.interrupts.figures
+            return (figures.attached, figures.carried, state.failure)
+        }
+        return DeviceFigures(
+            name: name, slot: slot, lost: [:], attached: attached, carried: carried,
+            failure: failure)
+    }
+}

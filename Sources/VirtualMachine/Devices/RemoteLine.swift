@@ -1,0 +1,57 @@
+import InterruptDelivery
+import KVM
+import LinuxKernel
+import PlatformTypes
+
+/// The interrupt pin of a device that another process serves: told once, and unmasked at the end
+/// of its interrupt (the cycle that VFIO calls automasked).
+///
+/// With the chip in the kernel, the kernel does all of it; with a split chip, the loop hears the
+/// device, and the I/O APIC its end.
+final class RemoteLine: Sendable {
+    /// What the device signals while its cause holds.
+    let event: EventFD
+    /// What unmasks the pin at the device.
+    let ended: EventFD
+    private let pin: Int
+    private let source: InterruptLines.Source
+    private let parts: MachineParts
+    private let tenant: UInt64
+
+    init(pin: Int, slot: Int, _ parts: MachineParts) throws(HostError) {
+        event = try EventFD()
+        ended = try EventFD()
+        self.pin = pin
+        source = .slot(slot)
+        self.parts = parts
+        tenant = parts.nextTenant()
+        switch parts.lines.chip {
+        case .kernel: try parts.machine.attachLevel(event.raw, to: pin, ended: ended.raw)
+        case .split: try listen()
+        }
+    }
+
+    private func listen() throws(HostError) {
+        parts.lines.listen(pin, source) { [weak self] in _ = self?.ended.signal() }
+        try parts.loop.perform { [weak self, tenant, raw = event.raw] (loop) throws(HostError) in
+            let source = DescriptorSource(raw) {
+                guard let self, self.event.drain() > 0 else { return false }
+                self.parts.lines.set(self.pin, self.source, true)
+                return true
+            }
+            try loop.admit(tenant, [source])
+        }
+    }
+
+    /// Nothing of it arrives any more.
+    func end() {
+        switch parts.lines.chip {
+        case .kernel: parts.machine.detach(event.raw, from: pin)
+        case .split:
+            // A loop that has ended has let go of everything.
+            try? parts.loop.perform { [tenant] loop in loop.dismiss(tenant) }
+            parts.lines.listen(pin, source, nil)
+            parts.lines.set(pin, source, false)
+        }
+    }
+}
