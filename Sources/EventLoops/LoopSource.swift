@@ -5,7 +5,7 @@ public import LinuxKernel
 /// A source belongs to one loop, and only that loop's thread calls it.
 open class LoopSource {
     /// What a turn came to.
-    public enum Turn {
+    public enum Turn: Sendable {
         /// Work was done; more may follow at once.
         case worked
         /// Work was done, and work is left that the descriptor does not announce.

@@ -86,9 +86,9 @@ final class Courier: Sendable {
     }
 
     /// The next events that the kernel is to let go of, and whether more are left.
-    func takeRetired(_ count: Int) -> (events: ArraySlice<RoutedEvent>, areMore: Bool) {
+    func takeRetired(_ count: Int) -> (events: [RoutedEvent], areMore: Bool) {
         members.withLock { members in
-            let some = members.retired.suffix(count)
+            let some = Array(members.retired.suffix(count))
             members.retired.removeLast(some.count)
             return (some, !members.retired.isEmpty)
         }

@@ -18,8 +18,12 @@ extension EventRouter {
         return hasWorked ? .worked : .idle
     }
 
-    /// Takes turns until there is nothing to do: for an owner that has no loop.
-    package func settle() {
+    /// Can be read when the courier has something to do.
+    public var descriptor: CInt { courier.descriptor }
+
+    /// Has the courier do what there is to do, and returns when nothing is left. One thread at a
+    /// time calls it, and none where the courier works on a loop.
+    public func settle() {
         var ready = [EpollSet.Ready](repeating: .init(), count: 64)
         while turn(&ready) != .idle {}
     }

@@ -36,11 +36,12 @@ public final class EventRouter: Sendable {
     private let detachedCount = Atomic<UInt64>(0)
     private let refusedCount = Atomic<UInt64>(0)
 
-    /// A router whose courier works when its owner has it take turns.
+    /// A router whose courier works when its owner calls `settle`, as is due whenever `descriptor`
+    /// can be read.
     ///
     /// - Parameter observe: hears of what the kernel refuses, on whatever thread meets it. It must
     ///   not use the router or its events, which are held meanwhile.
-    package init(
+    public init(
         table: RouteTable, sender: MessageSender,
         observe: @escaping @Sendable (HostError) -> Void
     ) throws(HostError) {

@@ -118,7 +118,9 @@ final class ClientChannel {
     }
 
     /// Takes the posted writes that have come, without waiting for more.
-    func receivePostedWrites() throws(ClientError) {
+    ///
+    /// - Parameter lookingAtSocket: false for those only that came with what was received before.
+    func receivePostedWrites(lookingAtSocket: Bool) throws(ClientError) {
         while true {
             let frame = input.withUnread { Framing.next(in: $0, limits: limits) }
             switch frame {
@@ -130,9 +132,14 @@ final class ClientChannel {
                 continue
             case .violation(let violation):
                 throw .malformedReply(request: "nothing", rule: violation.name)
+            case .need where !lookingAtSocket: return
             case .need(let missing): _ = input.ensure(capacity: input.unreadCount + missing)
             }
-            guard case .bytes = stream.receive(into: input, blocking: false) else { return }
+            switch stream.receive(into: input, blocking: false) {
+            case .bytes: continue
+            case .closed, .failed: throw .disconnected(request: "nothing")
+            case .wouldBlock, .interrupted, .truncatedDescriptors: return
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+import LinuxKernel
 import Registers
 import VFIOUserWire
 
@@ -20,8 +21,21 @@ extension VFIOUserClient {
     /// The device's posted writes since the last call, oldest first: those that came between
     /// replies, and those that wait in the socket. They are kept until they are taken.
     public func takePostedWrites() throws(ClientError) -> [PostedWrite] {
-        try channel.receivePostedWrites()
+        try channel.receivePostedWrites(lookingAtSocket: true)
         defer { channel.postedWrites = [] }
         return channel.postedWrites
     }
+
+    /// Those of them that came with replies: the socket is not looked at, and does not announce
+    /// them.
+    public func takeReceivedWrites() throws(ClientError) -> [PostedWrite] {
+        try channel.receivePostedWrites(lookingAtSocket: false)
+        guard !channel.postedWrites.isEmpty else { return [] }
+        defer { channel.postedWrites = [] }
+        return channel.postedWrites
+    }
+
+    /// The socket's descriptor, which can be read when the device has written or the server is
+    /// gone. Valid while this object lives.
+    public var descriptor: CInt { channel.stream.raw }
 }

@@ -168,7 +168,7 @@ extension Serving {
             try rig.client.disable(.error)
             #expect(try rig.client.irqInfo(.request).count == 1)
             #expect(try rig.client.irqInfo(.msi).count == 0)
-            #expect(try rig.client.irqInfo(.msix).flags == .eventfd)
+            #expect(try rig.client.irqInfo(.msix).flags == [.eventfd, .maskable])
             #expect(try rig.client.irqInfo(.intx).flags == [.eventfd, .maskable, .automasked])
         }
 

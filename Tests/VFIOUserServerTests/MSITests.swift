@@ -28,7 +28,7 @@ extension Serving {
             let rig = try await Self.rig(messages: 4)
             let info = try rig.client.irqInfo(.msi)
             #expect(info.count == 4)
-            #expect(info.flags == .eventfd)
+            #expect(info.flags == [.eventfd, .maskable])
             #expect(try rig.guest.messageCount == 4)
         }
 

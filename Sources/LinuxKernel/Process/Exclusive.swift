@@ -20,4 +20,13 @@ public final class Exclusive<Value: ~Copyable>: @unchecked Sendable {
         defer { lock._unsafeUnlock() }
         return try body(&value)
     }
+
+    /// Likewise, unless somebody uses it now: then it returns nil at once.
+    public func withLockIfAvailable<Answer: Sendable, Failure>(
+        _ body: (inout Value) throws(Failure) -> Answer
+    ) throws(Failure) -> Answer? {
+        guard lock._unsafeTryLock() else { return nil }
+        defer { lock._unsafeUnlock() }
+        return try body(&value)
+    }
 }

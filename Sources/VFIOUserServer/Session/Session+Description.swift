@@ -76,7 +76,7 @@ extension Session {
         let flags: IRQInfoFlags =
             switch ask.index {
             case .intx: [.eventfd, .maskable, .automasked]
-            case .msix, .msi: .eventfd
+            case .msix, .msi: [.eventfd, .maskable]
             case .error, .request: [.eventfd, .noresize]
             }
         let count = irqCounts[ask.index]

@@ -102,7 +102,9 @@ final class InProcessDevice<Model: DeviceModel>: BusDevice {
             }
             if let backend {
                 sources.append(
-                    DescriptorSource(backend) { self?.turn { $0.serveBackend() } ?? false })
+                    DescriptorSource(backend) {
+                        self?.turn { $0.serveBackend() } == true ? .worked : .idle
+                    })
             }
             try loop.admit(tenant, sources)
         }

@@ -104,17 +104,17 @@ final class SharedTimer: Sendable {
     func set(nanoseconds: UInt64?) { timer.set(nanoseconds: nanoseconds ?? 0) }
 }
 
-/// A descriptor that is ready when `work` has something to do; returns whether it had.
+/// A descriptor that is ready when `work` has something to do.
 final class DescriptorSource: LoopSource {
     private let waited: CInt
-    private let work: () -> Bool
+    private let work: () -> Turn
 
-    init(_ descriptor: CInt, _ work: @escaping () -> Bool) {
+    init(_ descriptor: CInt, _ work: @escaping () -> Turn) {
         waited = descriptor
         self.work = work
     }
 
     override var descriptor: CInt { waited }
 
-    override func turn(waiting: Bool) -> Turn { work() ? .worked : .idle }
+    override func turn(waiting: Bool) -> Turn { work() }
 }

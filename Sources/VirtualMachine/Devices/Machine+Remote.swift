@@ -1,6 +1,6 @@
 import BasicContainers
-import InterruptDelivery
 public import IRQDomains
+import InterruptDelivery
 import LinuxKernel
 import MachineModels
 import PCIConfigSpace
@@ -42,6 +42,12 @@ extension Machine {
         let state = RemoteDevice.State(
             client, RemoteInterrupts(function, events, parts.router), windows)
         let device = RemoteDevice(name, slot: slot, function, line, parts, state, observe: observe)
+        do throws(HostError) {
+            try device.live()
+        } catch {
+            device.remove()
+            throw .host(error)
+        }
         try plug(device, name, slot)
         return slot
     }

@@ -1,10 +1,12 @@
 import BasicContainers
 import DeviceModels
+import EventLoops
 import IRQDomains
 import InterruptDelivery
 import LinuxKernel
 import MessageSignaledInterrupts
 import PCIConfigSpace
+import PlatformTypes
 import Registers
 import VFIOInterface
 import VFIOUserClient
@@ -44,6 +46,8 @@ final class RemoteDevice: BusDevice {
     private let line: RemoteLine?
     private let state: Exclusive<State>
     private let observe: @Sendable (MachineEvent) -> Void
+    /// Its number among the tenants of the loop.
+    private let tenant: UInt64
 
     var bars: [BAR] { function.bars }
 
@@ -59,7 +63,42 @@ final class RemoteDevice: BusDevice {
         self.parts = parts
         self.state = Exclusive(state)
         self.observe = observe
+        tenant = parts.nextTenant()
         turn(otherwise: ()) { (state) throws(ClientError) in try self.bind(&state) }
+    }
+
+    /// Begins to listen for writes of the device and for the end of its server.
+    func live() throws(HostError) {
+        let descriptor = state.withLock { $0.client.descriptor }
+        try parts.loop.perform { [tenant, weak self] (loop) throws(HostError) in
+            try loop.admit(
+                tenant, [DescriptorSource(descriptor) { self?.hear() ?? .ended }])
+        }
+    }
+
+    /// Takes what the device has written. While a processor has its turn the loop does not wait:
+    /// others live on it, and a server that hangs is its own device's trouble.
+    private func hear() -> LoopSource.Turn {
+        let result = state.withLockIfAvailable { state -> (LoopSource.Turn, String?) in
+            guard state.failure == nil else { return (.ended, nil) }
+            do throws(ClientError) {
+                for write in try state.client.takePostedWrites() { deliver(write) }
+                return (.worked, nil)
+            } catch {
+                state.failure = "\(error)"
+                return (.ended, "\(error)")
+            }
+        }
+        if let loss = result?.1 { observe(.deviceLost(name: name, reason: loss)) }
+        return result?.0 ?? .idle
+    }
+
+    /// Messages of a store are writes of four bytes; nothing else is written to a bus whose memory
+    /// the server has.
+    private func deliver(_ write: PostedWrite) {
+        guard write.bytes.count == 4 else { return }
+        let data = write.bytes.reversed().reduce(0) { $0 << 8 | UInt32($1) }
+        parts.sender.send(MSIMessage(address: write.address, data: data))
     }
 
     /// Lets `body` talk to the server; `answer` stands in for one that is gone.
@@ -70,7 +109,9 @@ final class RemoteDevice: BusDevice {
         let (result, loss) = state.withLock { state -> (Answer, String?) in
             guard state.failure == nil else { return (answer, nil) }
             do throws(ClientError) {
-                return (try body(&state), nil)
+                let answer = try body(&state)
+                for write in try state.client.takeReceivedWrites() { deliver(write) }
+                return (answer, nil)
             } catch {
                 state.failure = "\(error)"
                 return (answer, "\(error)")
@@ -152,6 +193,7 @@ final class RemoteDevice: BusDevice {
         }
         if let msi = function.msi { state.interrupts.setMSI(try registers(msi, state.client)) }
         try bind(&state)
+        state.interrupts.updateAll()
     }
 
     private func registers(
@@ -202,7 +244,9 @@ final class RemoteDevice: BusDevice {
             state.bound = .none
             switch wanted {
             case .msi: try bind(.msi, function.msi?.layout.messages ?? 0, state)
-            case .msix: try bind(.msix, function.msix?.vectors ?? 0, state)
+            case .msix:
+                try hold(0..<state.interrupts.events.count, &state)
+                try bind(.msix, function.msix?.vectors ?? 0, state)
             case .none: break
             }
             state.bound = wanted
@@ -211,6 +255,17 @@ final class RemoteDevice: BusDevice {
             try state.client.bind(.intx, 0, to: line.event)
             try state.client.bindUnmask(.intx, 0, to: line.ended)
             state.isLineBound = true
+        }
+    }
+
+    /// Has the device hold back the vectors of `range` that the guest masks, if it can: its Pending
+    /// Bits then follow the causes. What comes of one that cannot waits here.
+    private func hold(_ range: Range<Int>, _ state: inout State) throws(ClientError) {
+        guard function.holdsVectors else { return }
+        for (run, held) in state.interrupts.maskChanges(in: range) {
+            let vectors = UInt32(run.lowerBound)..<UInt32(run.upperBound)
+            try state.client.set(
+                IRQSet(index: .msix, range: vectors, action: held ? .mask : .unmask, data: .none))
         }
     }
 
@@ -247,7 +302,11 @@ final class RemoteDevice: BusDevice {
         turn(otherwise: access.width.allOnes) { (state) throws(ClientError) in
             switch place(access) {
             case .table(let offset): return state.interrupts.readTable(offset, access.width)
-            case .pending(let offset): return state.interrupts.readPending(offset, access.width)
+            case .pending(let offset):
+                let value = try state.client.read(
+                    .bar(access.bar), at: UInt64(access.offset), access.width)
+                return value
+                    | state.interrupts.pendingBits(from: 8 * offset, count: 8 * access.width.bytes)
             case .device:
                 return try state.client.read(
                     .bar(access.bar), at: UInt64(access.offset), access.width)
@@ -258,7 +317,10 @@ final class RemoteDevice: BusDevice {
     func writeBAR(_ value: UInt64, _ access: BARAccess) {
         turn(otherwise: ()) { (state) throws(ClientError) in
             switch place(access) {
-            case .table(let offset): state.interrupts.writeTable(value, offset, access.width)
+            case .table(let offset):
+                let entry = state.interrupts.writeTable(value, offset, access.width)
+                if state.bound == .msix { try hold(entry, &state) }
+                state.interrupts.update(entry)
             case .pending: break
             case .device:
                 try state.client.write(
@@ -287,6 +349,8 @@ final class RemoteDevice: BusDevice {
     // MARK: The end
 
     func remove() {
+        // A loop that has ended has let go of everything.
+        try? parts.loop.perform { [tenant] loop in loop.dismiss(tenant) }
         state.withLock { state in
             state.interrupts.retire()
             state.windows.removeAll()

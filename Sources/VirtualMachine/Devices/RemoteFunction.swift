@@ -30,6 +30,9 @@ struct RemoteFunction: Sendable {
     /// Where PMCSR is (PCI Power Management 1.2 §3.2.4).
     let powerControl: Int?
 
+    /// Whether the device itself holds vectors of its table back when it is told to.
+    let holdsVectors: Bool
+
     /// Interrupts that one message mechanism or the other has.
     var messageCount: Int { max(msix?.vectors ?? 0, msi?.layout.messages ?? 0) }
 
@@ -50,13 +53,16 @@ struct RemoteFunction: Sendable {
             found[UInt8(header & 0xff)] = next
             next = Int(header >> 8) & ~3
         }
-        let sizes = Dictionary(uniqueKeysWithValues: bars.map { ($0.index, Int(clamping: $0.size)) })
+        let sizes = Dictionary(
+            uniqueKeysWithValues: bars.map { ($0.index, Int(clamping: $0.size)) })
         msix = try found[MSIXCapability.id].map { (at) throws(ClientError) in
             try Self.msix(client, at, sizes)
         }
         msi = try found[MSICapability.id].map { (at) throws(ClientError) in
             try Self.msi(client, at)
         }
+        let signals = try client.irqInfo(.msix).flags
+        holdsVectors = msix != nil && signals.contains(.maskable)
         deviceControl = found[0x10].map { $0 + 8 }
         powerControl = found[0x01].map { $0 + 4 }
     }

@@ -27,6 +27,8 @@ struct RemoteInterrupts {
     /// Where the events of each go now; nil while they wait.
     private var open: [MSIMessage?]
     private(set) var mechanism = Mechanism.none
+    /// Which vectors the device itself holds back. One that does can withdraw an event that waits.
+    private var heldAtDevice: [Bool]
     private let router: EventRouter
     /// The table's transitions send nothing: events come from outside.
     private var sends: [Send] = []
@@ -36,6 +38,7 @@ struct RemoteInterrupts {
         self.router = router
         layout = function.msi?.layout
         open = Array(repeating: nil, count: events.count)
+        heldAtDevice = Array(repeating: false, count: events.count)
         guard let msix = function.msix, var made = MSIXFunction(tableSize: msix.vectors) else {
             return
         }
@@ -55,21 +58,33 @@ struct RemoteInterrupts {
         table?.readTable(at: offset, width) ?? width.allOnes
     }
 
-    mutating func writeTable(_ value: UInt64, _ offset: Int, _ width: AccessWidth) {
+    /// Returns the entry that was written, to be given its way by `update`.
+    mutating func writeTable(_ value: UInt64, _ offset: Int, _ width: AccessWidth) -> Range<Int> {
         table?.writeTable(at: offset, width, value, into: &sends)
         let entry = offset / MSIXCapability.entryBytes
-        if offset >= 0, entry < open.count { update(entry..<entry + 1) }
+        return entry < open.count ? entry..<entry + 1 : 0..<0
     }
 
-    /// Whoever looks takes nothing: the events stay where they wait.
-    mutating func readPending(_ offset: Int, _ width: AccessWidth) -> UInt64 {
-        guard width == .dword || width == .qword, offset & (width.bytes - 1) == 0 else {
-            return width.allOnes
+    /// The vectors of `range` that the device is to hold back from now on, and those that it is to
+    /// let go, as the Mask Bits say: runs that follow each other.
+    mutating func maskChanges(in range: Range<Int>) -> [(run: Range<Int>, held: Bool)] {
+        guard let table else { return [] }
+        var runs: [(run: Range<Int>, held: Bool)] = []
+        for index in range where index < table.tableSize {
+            guard let vector = VectorIndex(index) else { continue }
+            let held = table.obstacles(vector).contains(.vectorMask)
+            guard held != heldAtDevice[index] else { continue }
+            heldAtDevice[index] = held
+            if let last = runs.last, last.run.upperBound == index, last.held == held {
+                runs[runs.count - 1].run = last.run.lowerBound..<index + 1
+            } else {
+                runs.append((index..<index + 1, held))
+            }
         }
-        return pendingBits(from: 8 * offset, count: 8 * width.bytes)
+        return runs
     }
 
-    /// The events that wait, from number `first` on.
+    /// The events that wait here, from number `first` on. Looking takes nothing.
     func pendingBits(from first: Int, count: Int) -> UInt64 {
         var bits: UInt64 = 0
         for bit in 0..<count where first + bit < events.count && events[first + bit].isPending {
@@ -81,13 +96,13 @@ struct RemoteInterrupts {
     /// Message Control of MSI-X has been written.
     mutating func setTableControl(enable: Bool, functionMask: Bool) {
         table?.setControl(enable: enable, functionMask: functionMask, into: &sends)
-        settle()
+        chooseMechanism()
     }
 
     /// Registers of MSI have been written.
     mutating func setMSI(_ registers: MSIRegisters) {
         msi = registers
-        settle()
+        chooseMechanism()
     }
 
     /// The function has been reset; what has been signalled before goes nowhere.
@@ -95,20 +110,24 @@ struct RemoteInterrupts {
         table?.reset(keepingCauses: false)
         table?.setBusMaster(true, into: &sends)
         msi = MSIRegisters()
-        settle()
+        heldAtDevice = Array(repeating: false, count: events.count)
+        chooseMechanism()
+        update(open.indices)
         for event in events { _ = event.event.drain() }
     }
 
     // MARK: Ways
 
-    private mutating func settle() {
+    private mutating func chooseMechanism() {
         mechanism =
             table?.isEnabled == true ? .msix : layout != nil && msi.isEnabled ? .msi : .none
-        update(open.indices)
     }
 
+    /// Has every event go where the guest wants it now.
+    mutating func updateAll() { update(open.indices) }
+
     /// Has the events of `range` go where the guest wants them now, in one step.
-    private mutating func update(_ range: Range<Int>) {
+    mutating func update(_ range: Range<Int>) {
         var changes: [RouteChange] = []
         for index in range {
             let wanted = message(index)

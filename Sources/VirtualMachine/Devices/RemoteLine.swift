@@ -1,3 +1,4 @@
+import EventLoops
 import InterruptDelivery
 import KVM
 import LinuxKernel
@@ -26,7 +27,9 @@ final class RemoteLine: Sendable {
         self.parts = parts
         tenant = parts.nextTenant()
         switch parts.lines.chip {
-        case .kernel: try parts.machine.attachLevel(event.raw, to: pin, ended: ended.raw)
+        case .kernel:
+            try parts.lines.share(pin, on: parts.loop, tenant: parts.nextTenant())
+            try parts.machine.attachLevel(event.raw, to: pin, ended: ended.raw)
         case .split: try listen()
         }
     }
@@ -35,9 +38,9 @@ final class RemoteLine: Sendable {
         parts.lines.listen(pin, source) { [weak self] in _ = self?.ended.signal() }
         try parts.loop.perform { [weak self, tenant, raw = event.raw] (loop) throws(HostError) in
             let source = DescriptorSource(raw) {
-                guard let self, self.event.drain() > 0 else { return false }
+                guard let self, self.event.drain() > 0 else { return .idle }
                 self.parts.lines.set(self.pin, self.source, true)
-                return true
+                return .worked
             }
             try loop.admit(tenant, [source])
         }

@@ -1,3 +1,4 @@
+import EventLoops
 import InterruptDelivery
 import KVM
 import LinuxKernel
@@ -27,6 +28,8 @@ final class InterruptLines: Sendable {
         var effects = IOAPICEffects()
         /// Who is to be told of the end of an interrupt, by pin and source.
         var listeners: [Int: [UInt64: @Sendable () -> Void]] = [:]
+        /// Pins of the chip in the kernel that events assert, too.
+        var shared: [Int: SharedPin] = [:]
     }
 
     let chip: RouteTable.Chip
@@ -116,6 +119,32 @@ final class InterruptLines: Sendable {
         return told
     }
 
+    // MARK: Pins that events assert, with the chip in the kernel
+
+    /// Lets events assert `pin` besides. A kernel that unmasks a pin with events asks those for
+    /// their level and forgets the others' (Linux `ioapic_write_indirect`); so the loop, which hears
+    /// of that, states it again.
+    func share(_ pin: Int, on loop: LoopHandle, tenant: UInt64) throws(HostError) {
+        guard state.withLock({ $0.shared[pin] == nil }) else { return }
+        let made = try SharedPin()
+        try table.machine.attachLevel(made.event.raw, to: pin, ended: made.ended.raw)
+        try loop.perform { [weak self] (loop) throws(HostError) in
+            let source = DescriptorSource(made.ended.raw) {
+                guard made.ended.drain() > 0 else { return .idle }
+                self?.restate(pin)
+                return .worked
+            }
+            try loop.admit(tenant, [source])
+        }
+        state.withLock { $0.shared[pin] = made }
+    }
+
+    private func restate(_ pin: Int) {
+        state.withLock { state in
+            if state.asserted[pin] != 0 { setLine(pin, true, &state) }
+        }
+    }
+
     // MARK: Registers, with a split chip
 
     /// Reads the registers of the I/O APIC.
@@ -130,5 +159,16 @@ final class InterruptLines: Sendable {
             return perform(&state)
         }
         for ended in told { ended() }
+    }
+}
+
+/// An event of a pin that nobody signals, to hear when the kernel asks the events of the pin.
+private final class SharedPin: Sendable {
+    let event: EventFD
+    let ended: EventFD
+
+    init() throws(HostError) {
+        event = try EventFD()
+        ended = try EventFD()
     }
 }

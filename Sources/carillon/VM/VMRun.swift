@@ -79,7 +79,8 @@ struct VMRun: Sendable {
                 }
             }
         } catch {
-            FileHandle.standardError.write(Data("carillon: no input for the guest: \(error)\n".utf8))
+            FileHandle.standardError.write(
+                Data("carillon: no input for the guest: \(error)\n".utf8))
         }
     }
 }
