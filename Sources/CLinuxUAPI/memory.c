@@ -29,6 +29,10 @@ int uapi_truncate(int fd, uint64_t size) {
 
 int uapi_seal_shrink(int fd) { return answer(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK)); }
 
+int uapi_seal_size(int fd) {
+    return answer(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL));
+}
+
 int64_t uapi_map_granularity(int fd) {
     struct statfs facts;
     if (fstatfs(fd, &facts) < 0) return -errno;

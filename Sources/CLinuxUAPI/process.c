@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,23 @@ const char *uapi_error_name(int number) { return strerrorname_np(number); }
 const char *uapi_error_text(int number) { return strerrordesc_np(number); }
 
 // MARK: Threads
+
+void *uapi_counter_create(void) {
+    sem_t *counter = malloc(sizeof *counter);
+    if (counter) sem_init(counter, 0, 0);
+    return counter;
+}
+
+void uapi_counter_free(void *counter) {
+    sem_destroy(counter);
+    free(counter);
+}
+
+void uapi_counter_post(void *counter) { sem_post(counter); }
+
+void uapi_counter_wait(void *counter) {
+    while (sem_wait(counter) < 0 && errno == EINTR) continue;
+}
 
 static pthread_once_t interrupt_once = PTHREAD_ONCE_INIT;
 

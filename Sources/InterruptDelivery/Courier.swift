@@ -110,7 +110,7 @@ final class Courier: Sendable {
 
     /// The events that wait for their route. It is the caller's to see that they get it.
     func takeUnrouted() -> [RoutedEvent] {
-        // The bell first: whoever adds to an empty list rings it, and finds the list emptied or not.
+        // The bell first: whoever adds to an empty list rings it after that.
         _ = wake.drain()
         return members.withLock { members in
             guard !members.unrouted.isEmpty else { return [] }

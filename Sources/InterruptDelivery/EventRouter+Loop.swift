@@ -73,5 +73,5 @@ extension EventRouter {
 
     private static let attachesBetweenLooks = 32
     /// Each takes the kernel tens of microseconds, and others wait for the loop.
-    private static let releasesATurn = 2
+    private static let releasesATurn = 1
 }

@@ -270,7 +270,7 @@ public final class EventRouter: Sendable {
 
     /// Has the kernel let go of some events that have ended; returns whether more are left.
     @discardableResult
-    func release(atMost count: Int) -> Bool {
+    package func release(atMost count: Int) -> Bool {
         releasing.withLock { _ in
             let (events, areMore) = courier.takeRetired(count)
             for event in events {
@@ -314,8 +314,8 @@ public final class EventRouter: Sendable {
         detachedCount.add(1, ordering: .relaxed)
     }
 
-    /// Carries a parked event; returns whether it is. Where that cannot be had, it stays parked: its
-    /// counter keeps what comes, and the next access of the guest tries again.
+    /// Carries a parked event; returns whether it is. Where that cannot be had, it stays parked:
+    /// its counter keeps what comes until it is opened again.
     ///
     /// - Parameter again: whether the loop is to give it a route.
     @discardableResult

@@ -12,6 +12,10 @@ final class ClientChannel {
     private var nextID: UInt16 = 0
     /// Writes of the device that came between replies, oldest first.
     var postedWrites: [PostedWrite] = []
+    /// More than so many that nobody takes are a server that does not play.
+    private static let postedWritesLimit = 65536
+    /// What is taken from the socket in one look, so that one server does not keep its loop.
+    private static let framesALook = 64
 
     init(_ stream: consuming UnixStream, timeoutMilliseconds: Int) {
         self.stream = stream
@@ -93,6 +97,8 @@ final class ClientChannel {
 
     /// Waits until a whole message is there. Returns its size.
     private func awaitReply(to command: Command) throws(ClientError) -> Int {
+        let deadline =
+            MonotonicClock.nowNanoseconds &+ UInt64(timeoutMilliseconds) &* 1_000_000
         while true {
             let frame = input.withUnread { Framing.next(in: $0, limits: limits) }
             switch frame {
@@ -108,7 +114,11 @@ final class ClientChannel {
                 }
             }
             switch stream.receive(into: input, blocking: true) {
-            case .bytes, .interrupted: continue
+            case .bytes, .interrupted:
+                // Bytes that trickle in must not make the wait endless.
+                guard timeoutMilliseconds == 0 || MonotonicClock.nowNanoseconds < deadline else {
+                    throw .timedOut(request: "\(command)", milliseconds: timeoutMilliseconds)
+                }
             case .wouldBlock:
                 throw .timedOut(request: "\(command)", milliseconds: timeoutMilliseconds)
             case .closed, .failed, .truncatedDescriptors:
@@ -121,7 +131,7 @@ final class ClientChannel {
     ///
     /// - Parameter lookingAtSocket: false for those only that came with what was received before.
     func receivePostedWrites(lookingAtSocket: Bool) throws(ClientError) {
-        while true {
+        for _ in 0..<Self.framesALook {
             let frame = input.withUnread { Framing.next(in: $0, limits: limits) }
             switch frame {
             case .message(let header, let payload):
@@ -144,6 +154,9 @@ final class ClientChannel {
     }
 
     private func keepPostedWrite(_ payload: Range<Int>) throws(ClientError) {
+        guard postedWrites.count < Self.postedWritesLimit else {
+            throw .malformedReply(request: "nothing", rule: "too-many-posted-writes")
+        }
         let limits = limits
         do throws(WireViolation) {
             let write = try input.withUnread { unread throws(WireViolation) in

@@ -57,7 +57,7 @@ public final class VFIOUserClient {
     /// One region; asks again if its capabilities need more room.
     public func regionInfo(_ index: RegionIndex) throws(ClientError) -> RegionInfo {
         var argsz = UInt32(RegionInfo.fixedSize)
-        while true {
+        for _ in 0..<4 {
             let reply = try channel.call(.deviceGetRegionInfo) {
                 GetRegionInfoRequest(index: index, argsz: argsz).encode(into: &$0)
             } read: { payload throws(WireViolation) in
@@ -66,13 +66,15 @@ public final class VFIOUserClient {
             guard !reply.isComplete, reply.argsz > argsz else { return reply.info }
             argsz = reply.argsz
         }
+        throw .device("a region's description never has room enough")
     }
 
     /// Maps the parts of a region that can be mapped; they lie in it where they lie in the region.
     ///
+    /// - Parameter onlySealed: whether only memory is mapped that nobody can make shorter.
     /// - Returns: the mapping, and the parts; nil if the region has none.
     public func mapRegion(
-        _ index: RegionIndex
+        _ index: RegionIndex, onlySealed: Bool = false
     ) throws(ClientError) -> (memory: MappedMemory, areas: [SparseMmapArea])? {
         let known = try regionInfo(index)
         guard known.flags.contains(.mmap) else { return nil }
@@ -81,11 +83,14 @@ public final class VFIOUserClient {
             GetRegionInfoRequest(index: index, argsz: argsz).encode(into: &$0)
         } readWithDescriptor: { (payload, descriptor) throws(WireViolation) in
             let info = try GetRegionInfoReply(parsing: payload).info
-            guard let descriptor else { return nil }
+            guard let descriptor, info.size == known.size, let length = Int(exactly: info.size)
+            else { return nil }
             do throws(HostError) {
+                let status = try DescriptorStatus.of(descriptor.raw)
+                if onlySealed, status.seals?.contains(.shrink) != true { return nil }
                 return .success(
                     try MappedMemory(
-                        descriptor: descriptor.raw, offset: info.offset, length: Int(info.size),
+                        descriptor: descriptor.raw, offset: info.offset, length: length,
                         access: .readWrite, subject: "region \(index)"))
             } catch { return .failure(error) }
         }
@@ -94,6 +99,7 @@ public final class VFIOUserClient {
         switch outcome {
         case .success(let memory): return (memory, areas)
         case .failure(let error): throw .host(error)
+        case nil where onlySealed: return nil
         case nil: throw .device("a region that can be mapped comes without a descriptor")
         }
     }
@@ -189,6 +195,11 @@ public final class VFIOUserClient {
         }
     }
 
+    /// What ends the connection from any thread, also while a request waits for its answer.
+    public func makeBreaker() throws(HostError) -> ConnectionBreaker {
+        ConnectionBreaker(try OwnedDescriptor.duplicate(of: channel.stream.raw))
+    }
+
     /// Ends the connection; every later request fails.
     public func disconnect() { channel.stream.shutdown() }
 
@@ -196,4 +207,16 @@ public final class VFIOUserClient {
     public func reset() throws(ClientError) {
         try channel.call(.deviceReset) { _ throws(WireViolation) in }
     }
+}
+
+/// Ends a client's connection from any thread; a request that waits fails at once.
+public final class ConnectionBreaker: Sendable {
+    private let stream: UnixStream?
+
+    init(_ descriptor: consuming OwnedDescriptor) {
+        stream = try? UnixStream(adopting: descriptor)
+    }
+
+    /// Ends it. May be called again.
+    public func end() { stream?.shutdown() }
 }

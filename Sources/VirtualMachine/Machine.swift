@@ -32,8 +32,8 @@ public final class Machine: Sendable {
 
     /// What it has.
     public let configuration: Configuration
-    let parts: MachineParts
-    let pci = PCIBus()
+    package let parts: MachineParts
+    package let pci = PCIBus()
     /// What backs the vectors of devices in this program.
     let vectors: VectorPool
     private let assignment = AddressAssignment()
@@ -71,20 +71,29 @@ public final class Machine: Sendable {
             of: machine, chip: configuration.chip, limit: configuration.routes,
             overcommits: configuration.overcommitsRoutes)
         let sender = MessageSender(to: machine, format: .x2apic) { memory.store($0) }
+        let life = try MachineLife()
+        self.life = life
         let started = try LoopHandle.start(name: "machine") { observe(.host($0)) }
         let loop = started.handle
-        loopThread = Mutex(started.take())
-        let router = try EventRouter(table: table, sender: sender, on: loop) { observe(.host($0)) }
+        let thread = started.take()
+        let router: EventRouter
+        do throws(HostError) {
+            router = try EventRouter(table: table, sender: sender, on: loop) {
+                observe(.host($0))
+            }
+        } catch {
+            loop.post { $0.stop() }
+            thread.join()
+            throw error
+        }
+        loopThread = Mutex(thread)
         let lines = InterruptLines(table: table, sender: sender) { observe(.host($0)) }
         parts = MachineParts(
             machine: machine, memory: memory, router: router, lines: lines, loop: loop)
         vectors = VectorPool(name: "machine", capacity: configuration.vectors)
-        let life = try MachineLife()
-        self.life = life
         console = SerialConsole(lines: lines, show: show)
         bus = MachineBus(pci: pci, lines: lines, console: console) { life.end($0) }
-        let isPlugged = pci.plug(HostBridge(), into: 0)
-        precondition(isPlugged, "the first slot of a new bus is free")
+        pci.plug(HostBridge(), into: 0)
     }
 
     deinit {
@@ -116,12 +125,19 @@ public final class Machine: Sendable {
         _ name: String, slot: Int? = nil,
         _ make: sending () throws(HostError) -> sending Model
     ) throws(MachineError) -> Int {
-        guard let slot = slot ?? pci.freeSlot else { throw .slot(device: name) }
-        let device = try InProcessDevice(name, slot: slot, parts, pool: vectors, make)
-        do throws(HostError) { try device.live() } catch { throw .host(error) }
-        try plug(device, name, slot)
+        guard let slot = pci.claim(slot) else { throw .slot(device: name) }
+        do throws(MachineError) {
+            let device = try InProcessDevice(name, slot: slot, parts, pool: vectors, make)
+            do throws(HostError) { try device.live() } catch { throw .host(error) }
+            try plug(device, name, slot)
+        } catch {
+            pci.giveUp(slot)
+            throw error
+        }
         return slot
     }
+
+    /// Gives the device its addresses and puts it into `slot`, which was claimed for it.
 
     func plug(_ device: any BusDevice, _ name: String, _ slot: Int) throws(MachineError) {
         guard let ranges = assignment.assign(device) else {
@@ -129,12 +145,7 @@ public final class Machine: Sendable {
             throw .addresses(device: name)
         }
         addresses.withLock { $0[slot] = ranges }
-        guard pci.plug(device, into: slot) else {
-            _ = addresses.withLock { $0.removeValue(forKey: slot) }
-            assignment.giveBack(ranges)
-            device.remove()
-            throw .slot(device: name)
-        }
+        pci.plug(device, into: slot)
     }
 
     /// Takes the device out of `slot`, also while it fires: when it returns, nothing of it arrives
@@ -187,6 +198,7 @@ public final class Machine: Sendable {
             }
         }
         let end = life.wait()
+        for device in pci.devices.values { device.machineEnds() }
         threads.joinAll()
         return end
     }

@@ -1,14 +1,14 @@
 import EventLoops
-import InterruptDelivery
-import KVM
+package import InterruptDelivery
+package import KVM
 import LinuxKernel
 import Synchronization
 
 /// What a machine has for its devices.
-struct MachineParts: Sendable {
-    let machine: VMFile
-    let memory: MachineMemory
-    let router: EventRouter
+package struct MachineParts: Sendable {
+    package let machine: VMFile
+    package let memory: MachineMemory
+    package let router: EventRouter
     let lines: InterruptLines
     let loop: LoopHandle
     /// Numbers of memory slots that nobody has, beyond those of the machine's memory.

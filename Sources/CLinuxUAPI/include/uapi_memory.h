@@ -12,6 +12,8 @@
 int uapi_memfd_create(const char *name);
 int uapi_truncate(int fd, uint64_t size);
 int uapi_seal_shrink(int fd);
+/// Neither shorter nor longer, and no further seals.
+int uapi_seal_size(int fd);
 
 /// The unit of offsets and lengths that mmap takes for this file: the page size, or the huge
 /// page size on hugetlbfs.

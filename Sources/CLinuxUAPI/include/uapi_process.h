@@ -19,6 +19,12 @@ int uapi_thread_start(
     const char *name, void *_Nullable (*_Nonnull body)(void *_Nullable), void *context,
     uint64_t *thread);
 int uapi_thread_join(uint64_t thread);
+/// A counter that threads of this process wait for, without a descriptor (sem_init(3)); NULL
+/// without memory.
+void *_Nullable uapi_counter_create(void);
+void uapi_counter_free(void *counter);
+void uapi_counter_post(void *counter);
+void uapi_counter_wait(void *counter);
 int uapi_thread_detach(uint64_t thread);
 /// Sends SIGUSR1, whose handler does nothing, so that a blocking call ends with EINTR.
 int uapi_thread_interrupt(uint64_t thread);

@@ -23,6 +23,12 @@ public struct MemoryFile: ~Copyable, Sendable {
         descriptor = file
     }
 
+    /// Seals the file as it is: nobody can change its size, or seal it further.
+    public borrowing func sealSize() throws(HostError) {
+        _ = try HostError.check(
+            uapi_seal_size(descriptor.raw), .memoryFile, "seal", "a memory file")
+    }
+
     /// The descriptor's number, to map it or to pass it on. Valid while this value lives.
     public var raw: CInt { descriptor.raw }
 

@@ -14,6 +14,7 @@ final class AddressAssignment: Sendable {
 
         /// The lowest place of `size` bytes, a multiple of them.
         mutating func take(_ size: UInt64) -> UInt64? {
+            guard size > 0, size <= UInt64(window.count) else { return nil }
             var start = window.lowerBound
             for range in taken {
                 start = (start + size - 1) / size * size

@@ -1,9 +1,9 @@
-import DeviceModels
-import PCIConfigSpace
-import Registers
+package import DeviceModels
+package import PCIConfigSpace
+package import Registers
 
 /// What the bus needs of a device in one of its slots. Any processor's thread may call it.
-protocol BusDevice: AnyObject, Sendable {
+package protocol BusDevice: AnyObject, Sendable {
     /// The BARs that it has.
     var bars: [BAR] { get }
 
@@ -25,6 +25,9 @@ protocol BusDevice: AnyObject, Sendable {
     /// The addresses of its BARs have changed, or are about to end.
     func barsMoved()
 
+    /// The machine has come to its end: nobody may wait for the device any longer.
+    func machineEnds()
+
     /// Leaves the machine: when it returns, no interrupt of it arrives and nothing of it is held.
     func remove()
 
@@ -40,6 +43,8 @@ public struct DeviceFigures: Sendable, Hashable {
     public let slot: Int
     /// Messages of its own that arrived nowhere, by the words of their reasons.
     public let lost: [String: UInt64]
+    /// Accesses that it refused.
+    public let refusals: UInt64
     /// Interrupts that the kernel delivers without this program, and that this program carries.
     public let attached: Int
     public let carried: Int

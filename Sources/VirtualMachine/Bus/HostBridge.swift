@@ -33,6 +33,7 @@ final class HostBridge: BusDevice {
     func readBAR(_ access: BARAccess) -> UInt64 { access.width.allOnes }
     func writeBAR(_ value: UInt64, _ access: BARAccess) {}
     func barsMoved() {}
+    func machineEnds() {}
     func remove() {}
     var figures: DeviceFigures? { nil }
 }

@@ -1,15 +1,19 @@
 import DeviceModels
 import MachineModels
 import PCIConfigSpace
-import Registers
+package import Registers
 import Synchronization
 
 /// The one PCI bus of a machine: 32 slots, of which the first has the host bridge.
 ///
 /// Any processor's thread may call it. A device is called without the bus's lock.
-final class PCIBus: Sendable {
+package final class PCIBus: Sendable {
     private struct State {
         var devices: [Int: any BusDevice] = [:]
+        /// Slots for which a device is being made.
+        var claimed: Set<Int> = []
+        /// How often each slot's windows were looked at, and the look that is in force.
+        var looks: [Int: (taken: UInt64, stored: UInt64)] = [:]
         var windows = AddressWindows()
         /// CONFIG_ADDRESS (PCI Local Bus 3.0 §3.2.2.3.2).
         var configAddress: UInt32 = 0
@@ -19,22 +23,36 @@ final class PCIBus: Sendable {
 
     // MARK: Slots
 
-    /// Puts `device` into `slot`. Returns false if that is taken or does not exist.
-    func plug(_ device: any BusDevice, into slot: Int) -> Bool {
-        let isFree = state.withLock { state in
-            guard (0..<MachineLayout.slots).contains(slot), state.devices[slot] == nil else {
-                return false
+    /// Sets `slot` aside for a device, or the lowest that is free with nil. Returns nil if it is
+    /// taken, or is none for devices.
+    package func claim(_ slot: Int?) -> Int? {
+        state.withLock { state in
+            let slots = slot.map { $0..<$0 + 1 } ?? 1..<MachineLayout.slots
+            let free = slots.first {
+                (1..<MachineLayout.slots).contains($0) && state.devices[$0] == nil
+                    && !state.claimed.contains($0)
             }
-            state.devices[slot] = device
-            return true
+            if let free { state.claimed.insert(free) }
+            return free
         }
-        if isFree { refresh(slot, device) }
-        return isFree
+    }
+
+    /// Gives up a claim.
+    package func giveUp(_ slot: Int) { _ = state.withLock { $0.claimed.remove(slot) } }
+
+    /// Puts `device` into `slot`, which was claimed for it.
+    package func plug(_ device: any BusDevice, into slot: Int) {
+        state.withLock { state in
+            state.claimed.remove(slot)
+            state.devices[slot] = device
+        }
+        refresh(slot, device)
     }
 
     /// Takes the device out of `slot`; nil if there is none.
-    func unplug(_ slot: Int) -> (any BusDevice)? {
+    package func unplug(_ slot: Int) -> (any BusDevice)? {
         let device = state.withLock { state in
+            guard slot > 0 else { return nil as (any BusDevice)? }
             state.windows.set(slot, [])
             return state.devices.removeValue(forKey: slot)
         }
@@ -42,35 +60,41 @@ final class PCIBus: Sendable {
         return device
     }
 
-    /// The lowest slot that nobody has; nil if all are taken.
-    var freeSlot: Int? {
-        state.withLock { state in
-            (0..<MachineLayout.slots).first { state.devices[$0] == nil }
-        }
-    }
-
     /// The devices, by their slots.
-    var devices: [Int: any BusDevice] { state.withLock { $0.devices } }
+    package var devices: [Int: any BusDevice] { state.withLock { $0.devices } }
 
     private func device(_ slot: Int) -> (any BusDevice)? { state.withLock { $0.devices[slot] } }
 
+    /// Looks at where a device decodes. Of two looks the later one counts, and only while the
+    /// device is there.
     private func refresh(_ slot: Int, _ device: any BusDevice) {
+        let look = state.withLock { state in
+            state.looks[slot, default: (0, 0)].taken += 1
+            return state.looks[slot]?.taken ?? 0
+        }
         let windows = device.bars.compactMap { bar in
             device.address(ofBAR: bar.index).map { (bar: bar, address: $0) }
         }
-        state.withLock { $0.windows.set(slot, windows) }
-        device.barsMoved()
+        let isLast = state.withLock { state in
+            guard state.devices[slot] === device, look > state.looks[slot]?.stored ?? 0 else {
+                return false
+            }
+            state.looks[slot]?.stored = look
+            state.windows.set(slot, windows)
+            return true
+        }
+        if isLast { device.barsMoved() }
     }
 
     // MARK: Configuration space
 
     /// Reads the configuration space of `slot`; all ones if nobody is there.
-    func readConfig(_ slot: Int, at offset: Int, _ width: AccessWidth) -> UInt64 {
+    package func readConfig(_ slot: Int, at offset: Int, _ width: AccessWidth) -> UInt64 {
         device(slot)?.readConfig(at: offset, width) ?? width.allOnes
     }
 
     /// Writes the configuration space of `slot`.
-    func writeConfig(_ value: UInt64, _ slot: Int, at offset: Int, _ width: AccessWidth) {
+    package func writeConfig(_ value: UInt64, _ slot: Int, at offset: Int, _ width: AccessWidth) {
         guard let device = device(slot) else { return }
         device.writeConfig(value, at: offset, width)
         // What can change where it decodes: Command and BARs, power state and reset.
@@ -79,13 +103,13 @@ final class PCIBus: Sendable {
 
     /// Reads configuration space as memory: bus, device, function and register are in the address
     /// (PCIe 6.0 §7.2.2).
-    func readConfigWindow(_ offset: UInt64, _ width: AccessWidth) -> UInt64 {
+    package func readConfigWindow(_ offset: UInt64, _ width: AccessWidth) -> UInt64 {
         guard let place = Self.place(inWindow: offset) else { return width.allOnes }
         return readConfig(place.slot, at: place.offset, width)
     }
 
     /// Writes configuration space as memory.
-    func writeConfigWindow(_ value: UInt64, _ offset: UInt64, _ width: AccessWidth) {
+    package func writeConfigWindow(_ value: UInt64, _ offset: UInt64, _ width: AccessWidth) {
         guard let place = Self.place(inWindow: offset) else { return }
         writeConfig(value, place.slot, at: place.offset, width)
     }
@@ -99,19 +123,19 @@ final class PCIBus: Sendable {
     // MARK: Configuration space by ports
 
     /// What the address register holds.
-    var configAddress: UInt32 {
+    package var configAddress: UInt32 {
         get { state.withLock { $0.configAddress } }
         set { state.withLock { $0.configAddress = newValue } }
     }
 
     /// Reads the register that the address register names.
-    func readConfigData(_ byte: Int, _ width: AccessWidth) -> UInt64 {
+    package func readConfigData(_ byte: Int, _ width: AccessWidth) -> UInt64 {
         guard let place = Self.place(named: configAddress, byte) else { return width.allOnes }
         return readConfig(place.slot, at: place.offset, width)
     }
 
     /// Writes the register that the address register names.
-    func writeConfigData(_ value: UInt64, _ byte: Int, _ width: AccessWidth) {
+    package func writeConfigData(_ value: UInt64, _ byte: Int, _ width: AccessWidth) {
         guard let place = Self.place(named: configAddress, byte) else { return }
         writeConfig(value, place.slot, at: place.offset, width)
     }
@@ -126,7 +150,7 @@ final class PCIBus: Sendable {
     // MARK: BARs
 
     /// Reads memory of a device; nil if none answers.
-    func readMemory(_ address: UInt64, _ width: AccessWidth) -> UInt64? {
+    package func readMemory(_ address: UInt64, _ width: AccessWidth) -> UInt64? {
         let found = state.withLock { state in
             state.windows.memory(at: address, width.bytes).map { ($0, state.devices[$0.slot]) }
         }
@@ -135,7 +159,7 @@ final class PCIBus: Sendable {
     }
 
     /// Writes memory of a device; false if none answers.
-    func writeMemory(_ value: UInt64, _ address: UInt64, _ width: AccessWidth) -> Bool {
+    package func writeMemory(_ value: UInt64, _ address: UInt64, _ width: AccessWidth) -> Bool {
         let found = state.withLock { state in
             state.windows.memory(at: address, width.bytes).map { ($0, state.devices[$0.slot]) }
         }
@@ -145,7 +169,7 @@ final class PCIBus: Sendable {
     }
 
     /// Reads ports of a device; nil if none answers.
-    func readPort(_ port: UInt16, _ width: AccessWidth) -> UInt64? {
+    package func readPort(_ port: UInt16, _ width: AccessWidth) -> UInt64? {
         let found = state.withLock { state in
             state.windows.ports(at: UInt64(port), width.bytes).map { ($0, state.devices[$0.slot]) }
         }
@@ -154,7 +178,7 @@ final class PCIBus: Sendable {
     }
 
     /// Writes ports of a device; false if none answers.
-    func writePort(_ value: UInt64, _ port: UInt16, _ width: AccessWidth) -> Bool {
+    package func writePort(_ value: UInt64, _ port: UInt16, _ width: AccessWidth) -> Bool {
         let found = state.withLock { state in
             state.windows.ports(at: UInt64(port), width.bytes).map { ($0, state.devices[$0.slot]) }
         }

@@ -115,17 +115,15 @@ final class InProcessDevice<Model: DeviceModel>: BusDevice {
     /// Lets `body` do something to the device, and says what it wants to say.
     @discardableResult
     private func turn<Answer: Sendable>(_ body: (PCIEndpoint<Model>) -> Answer) -> Answer {
-        let (answer, period) = state.withLock { state in
+        state.withLock { state in
             let answer = body(state.endpoint)
-            return (answer, settle(&state))
+            settle(&state)
+            return answer
         }
-        if let period { timer?.set(nanoseconds: period) }
-        return answer
     }
 
-    /// Sends what is in the outbox. Returns what the timer is to be set to, if the device has
-    /// spoken of it.
-    private func settle(_ state: inout State) -> UInt64?? {
+    /// Sends what is in the outbox, and sets the timer if the device has spoken of it.
+    private func settle(_ state: inout State) {
         let endpoint = state.endpoint
         if endpoint.bus.interrupts.hasOutbox {
             for send in endpoint.bus.interrupts.outbox.sends {
@@ -136,7 +134,7 @@ final class InProcessDevice<Model: DeviceModel>: BusDevice {
             for send in state.storeSends { post(send, &state) }
         }
         if pin != nil { settlePin(&state) }
-        return endpoint.bus.takeTimer()
+        if let period = endpoint.bus.takeTimer() { timer?.set(nanoseconds: period) }
     }
 
     private func post(_ send: IMSSend, _ state: inout State) {
@@ -180,9 +178,10 @@ final class InProcessDevice<Model: DeviceModel>: BusDevice {
 
     func barsMoved() {}
 
+    func machineEnds() {}
+
     func remove() {
-        // A loop that has ended has let go of everything.
-        try? loop.perform { [tenant] loop in loop.dismiss(tenant) }
+        loop.dismiss(tenant)
         state.withLock { state in
             state.endpoint.reset()
             state.endpoint.bus.interrupts.clearOutbox()
@@ -193,7 +192,8 @@ final class InProcessDevice<Model: DeviceModel>: BusDevice {
 
     var figures: DeviceFigures? {
         DeviceFigures(
-            name: name, slot: slot, lost: state.withLock { $0.lost }, attached: 0, carried: 0,
+            name: name, slot: slot, lost: state.withLock { $0.lost }, refusals: 0, attached: 0,
+            carried: 0,
             failure: nil)
     }
 }

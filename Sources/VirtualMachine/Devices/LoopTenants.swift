@@ -43,36 +43,57 @@ extension LoopHandle {
     func perform(
         _ work: @escaping @Sendable (EventLoop) throws(HostError) -> Void
     ) throws(HostError) {
-        let answer = try LoopAnswer()
-        let isAccepted = post { loop in
+        let answer = LoopAnswer()
+        // The loop has the only ticket: it answers when it is dropped with work that was not done.
+        let isAccepted = post { [ticket = LoopTicket(answer)] loop in
             do throws(HostError) {
                 try work(loop)
-                answer.give(.success(()))
-            } catch { answer.give(.failure(error)) }
+                ticket.give(.success(()))
+            } catch { ticket.give(.failure(error)) }
         }
         guard isAccepted else { throw LoopAnswer.ended }
         try answer.wait().get()
     }
+
+    /// Has the loop let go of everything of tenant `number`, and returns once it has. A loop that
+    /// has ended has let go of everything.
+    func dismiss(_ number: UInt64) {
+        do throws(HostError) {
+            try perform { loop in loop.dismiss(number) }
+        } catch { return }
+    }
 }
 
-/// An answer that one thread waits for and another gives; also by letting go of it.
+/// An answer that one thread waits for and another gives, once.
 private final class LoopAnswer: Sendable {
     static let ended = HostError(.thread, "use", "a loop that has ended", errno: 3)
 
     private let given = Mutex<Result<Void, HostError>?>(nil)
-    private let semaphore: KernelSemaphore
-
-    init() throws(HostError) { semaphore = try KernelSemaphore() }
+    private let semaphore = ThreadSemaphore()
 
     func give(_ answer: Result<Void, HostError>) {
-        given.withLock { $0 = answer }
-        semaphore.post()
+        let isFirst = given.withLock { given in
+            defer { if given == nil { given = answer } }
+            return given == nil
+        }
+        if isFirst { semaphore.post() }
     }
 
     func wait() -> Result<Void, HostError> {
         semaphore.wait()
         return given.withLock { $0 } ?? .failure(Self.ended)
     }
+}
+
+/// The duty to answer; whoever lets go of it undone has answered that the loop has ended.
+private final class LoopTicket: Sendable {
+    private let answer: LoopAnswer
+
+    init(_ answer: LoopAnswer) { self.answer = answer }
+
+    deinit { answer.give(.failure(LoopAnswer.ended)) }
+
+    func give(_ result: Result<Void, HostError>) { answer.give(result) }
 }
 
 /// A timer of a device at the loop. It stays there whether it runs or not.

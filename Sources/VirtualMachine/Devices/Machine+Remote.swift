@@ -21,35 +21,52 @@ extension Machine {
     public func connect(
         _ name: String, slot: Int? = nil, socket: String, budget: VectorBudget? = nil
     ) throws(MachineError) -> Int {
-        guard let slot = slot ?? pci.freeSlot else { throw .slot(device: name) }
+        guard let slot = pci.claim(slot) else { throw .slot(device: name) }
+        do throws(MachineError) {
+            let device = try makeRemote(name, slot, socket, budget)
+            try plug(device, name, slot)
+        } catch {
+            pci.giveUp(slot)
+            throw error
+        }
+        return slot
+    }
+
+    private func makeRemote(
+        _ name: String, _ slot: Int, _ socket: String, _ budget: VectorBudget?
+    ) throws(MachineError) -> RemoteDevice {
         let client: VFIOUserClient
         let function: RemoteFunction
+        let header: ConfigSpace
         do throws(ClientError) {
             client = try VFIOUserClient(path: socket)
             function = try RemoteFunction(client)
+            header = try function.header()
             try lendMemory(to: client)
         } catch { throw .client(device: name, error) }
+        let breaker: ConnectionBreaker
+        do throws(HostError) { breaker = try client.makeBreaker() } catch { throw .host(error) }
         let windows = try windows(of: function, client, name)
-        let events = try makeEvents(function.messageCount, name, budget)
+        let holder = "\(name) (slot \(slot))"
+        let events = try makeEvents(function.messageCount, name, holder, budget)
         let line: RemoteLine?
         do throws(HostError) {
             line = try makeLine(function, slot)
         } catch {
-            parts.router.retire(events)
-            parts.router.table.pool.dismiss(name)
+            giveBack(events, holder)
             throw .host(error)
         }
         let state = RemoteDevice.State(
-            client, RemoteInterrupts(function, events, parts.router), windows)
-        let device = RemoteDevice(name, slot: slot, function, line, parts, state, observe: observe)
-        do throws(HostError) {
+            client, header, breaker, RemoteInterrupts(function, events, parts.router), windows)
+        let device = RemoteDevice(
+            name, slot: slot, holder: holder, function, line, parts, state, observe: observe)
+        do throws(MachineError) {
             try device.live()
         } catch {
             device.remove()
-            throw .host(error)
+            throw error
         }
-        try plug(device, name, slot)
-        return slot
+        return device
     }
 
     private func lendMemory(to client: VFIOUserClient) throws(ClientError) {
@@ -67,11 +84,14 @@ extension Machine {
         var windows = UniqueArray<MappedWindow>()
         for bar in function.bars where bar.space != .io {
             do throws(ClientError) {
-                guard let (memory, offered) = try client.mapRegion(.bar(bar.index)) else {
-                    continue
-                }
+                // What the server could make shorter would end the processor that reads it.
+                guard
+                    let (memory, offered) = try client.mapRegion(
+                        .bar(bar.index), onlySealed: true)
+                else { continue }
                 let areas = MappedWindow.areas(
-                    offered, bar: bar.index, size: memory.length, function)
+                    offered, bar: bar.index, size: min(memory.length, Int(clamping: bar.size)),
+                    function)
                 for area in areas {
                     windows.append(MappedWindow(bar: bar.index, memory, area, parts))
                 }
@@ -81,28 +101,35 @@ extension Machine {
     }
 
     private func makeEvents(
-        _ count: Int, _ name: String, _ budget: VectorBudget?
+        _ count: Int, _ name: String, _ holder: String, _ budget: VectorBudget?
     ) throws(MachineError) -> [RoutedEvent] {
         let pool = parts.router.table.pool
         var events: [RoutedEvent] = []
         do throws(VectorRefusal) {
             let promised =
                 parts.router.table.overcommits ? VectorBudget(guarantee: 0, limit: count) : nil
-            try pool.admit(name, budget ?? promised ?? VectorBudget(whole: count))
+            let wanted = budget ?? promised ?? VectorBudget(whole: count)
+            do throws(VectorRefusal) {
+                try pool.admit(holder, wanted)
+            } catch {
+                // What a device before has left may wait for the kernel to let go of it.
+                while parts.router.release(atMost: 64) {}
+                try pool.admit(holder, wanted)
+            }
         } catch { throw .vectors(device: name, error) }
         for _ in 0..<count {
             let event: EventFD
             do throws(HostError) {
                 event = try EventFD()
             } catch {
-                giveBack(events, name)
+                giveBack(events, holder)
                 throw .host(error)
             }
             do throws(VectorRefusal) {
                 events.append(
-                    try parts.router.makeEvent(event, for: name, mayBeCarried: budget != nil))
+                    try parts.router.makeEvent(event, for: holder, mayBeCarried: budget != nil))
             } catch {
-                giveBack(events, name)
+                giveBack(events, holder)
                 throw .vectors(device: name, error)
             }
         }
@@ -114,9 +141,9 @@ extension Machine {
         return events
     }
 
-    private func giveBack(_ events: [RoutedEvent], _ name: String) {
+    private func giveBack(_ events: [RoutedEvent], _ holder: String) {
         parts.router.retire(events)
-        parts.router.table.pool.dismiss(name)
+        parts.router.table.pool.dismiss(holder)
     }
 
     private func makeLine(_ function: RemoteFunction, _ slot: Int) throws(HostError) -> RemoteLine?

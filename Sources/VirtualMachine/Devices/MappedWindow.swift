@@ -12,6 +12,8 @@ struct MappedWindow: ~Copyable {
     private let slot: Int
     private let parts: MachineParts
     private var address: UInt64?
+    /// Where it was to be shown last, be it that the kernel refused.
+    private var wanted: UInt64?
 
     init(bar: Int, _ memory: MappedMemory, _ area: Range<Int>, _ parts: MachineParts) {
         self.bar = bar
@@ -21,12 +23,19 @@ struct MappedWindow: ~Copyable {
         slot = parts.slots.take()
     }
 
-    /// Shows it where the BAR begins at `base`, or nowhere with nil.
-    mutating func move(to base: UInt64?) throws(HostError) {
-        let next = base.map { $0 + UInt64(area.lowerBound) }
-        guard next != address else { return }
-        if address != nil { parts.machine.unmap(slot: slot) }
+    /// Shows it no more unless the BAR begins at `base`; all that move do so before one is shown.
+    mutating func leave(unlessAt base: UInt64?) {
+        guard base.map({ $0 &+ UInt64(area.lowerBound) }) != address, address != nil else { return }
+        parts.machine.unmap(slot: slot)
         address = nil
+    }
+
+    /// Shows it where the BAR begins at `base`. A place that the kernel refuses, because memory is
+    /// there, is tried once.
+    mutating func show(at base: UInt64?) throws(HostError) {
+        let next = base.map { $0 &+ UInt64(area.lowerBound) }
+        guard next != wanted else { return }
+        wanted = next
         guard let next else { return }
         try parts.machine.map(memory, area, at: next, slot: slot)
         address = next
@@ -47,7 +56,12 @@ struct MappedWindow: ~Copyable {
             .map { $0.bytes.lowerBound & ~4095..<($0.bytes.upperBound + 4095) & ~4095 }
         kept.sort { $0.lowerBound < $1.lowerBound }
         let whole = offered.isEmpty ? [0..<size & ~4095] : offered.map { Self.pages($0, size) }
-        return whole.flatMap { area in
+        let ordered = whole.filter { !$0.isEmpty }.sorted { $0.lowerBound < $1.lowerBound }
+        // The kernel's slots are for all devices. What is more, or not apart, is read by messages.
+        guard ordered.count <= mostAreas,
+            zip(ordered, ordered.dropFirst()).allSatisfy({ $0.upperBound <= $1.lowerBound })
+        else { return [] }
+        return ordered.flatMap { area in
             var free: [Range<Int>] = []
             var start = area.lowerBound
             for range in kept where range.overlaps(area) {
@@ -58,6 +72,8 @@ struct MappedWindow: ~Copyable {
             return free
         }
     }
+
+    private static let mostAreas = 16
 
     private static func pages(_ area: SparseMmapArea, _ size: Int) -> Range<Int> {
         let start = min(Int(clamping: area.offset), size)

@@ -8,6 +8,7 @@ import MessageSignaledInterrupts
 import PCIConfigSpace
 import PlatformTypes
 import Registers
+import Synchronization
 import VFIOInterface
 import VFIOUserClient
 import VFIOUserWire
@@ -19,21 +20,29 @@ import VFIOUserWire
 final class RemoteDevice: BusDevice {
     struct State: ~Copyable {
         let client: VFIOUserClient
+        /// Command and BARs, which are the machine's to keep.
+        var header: ConfigSpace
+        let breaker: ConnectionBreaker
         var interrupts: RemoteInterrupts
         var windows: UniqueArray<MappedWindow>
         /// What the server signals by now.
         var bound = RemoteInterrupts.Mechanism.none
         var isLineBound = false
-        var command: UInt64 = 0
-        var addresses: [Int: UInt64] = [:]
         var powerState: UInt64 = 0
         var failure: String?
+        /// Accesses and interrupts that the server refused.
+        var refusals: UInt64 = 0
+        /// Messages of its own that arrived nowhere, by the words of their reasons.
+        var lost: [String: UInt64] = [:]
 
         init(
-            _ client: VFIOUserClient, _ interrupts: RemoteInterrupts,
+            _ client: VFIOUserClient, _ header: ConfigSpace, _ breaker: ConnectionBreaker,
+            _ interrupts: RemoteInterrupts,
             _ windows: consuming UniqueArray<MappedWindow>
         ) {
             self.client = client
+            self.header = header
+            self.breaker = breaker
             self.interrupts = interrupts
             self.windows = windows
         }
@@ -42,6 +51,10 @@ final class RemoteDevice: BusDevice {
     let name: String
     let slot: Int
     let function: RemoteFunction
+    /// Its name in the books of routes.
+    private let holder: String
+    private let breaker: ConnectionBreaker
+    private let isEnding = Atomic(false)
     private let parts: MachineParts
     private let line: RemoteLine?
     private let state: Exclusive<State>
@@ -52,28 +65,44 @@ final class RemoteDevice: BusDevice {
     var bars: [BAR] { function.bars }
 
     init(
-        _ name: String, slot: Int, _ function: RemoteFunction, _ line: RemoteLine?,
-        _ parts: MachineParts, _ state: consuming sending State,
+        _ name: String, slot: Int, holder: String, _ function: RemoteFunction,
+        _ line: RemoteLine?, _ parts: MachineParts, _ state: consuming sending State,
         observe: @escaping @Sendable (MachineEvent) -> Void
     ) {
         self.name = name
         self.slot = slot
+        self.holder = holder
         self.function = function
         self.line = line
         self.parts = parts
+        breaker = state.breaker
         self.state = Exclusive(state)
         self.observe = observe
         tenant = parts.nextTenant()
-        turn(otherwise: ()) { (state) throws(ClientError) in try self.bind(&state) }
     }
 
-    /// Begins to listen for writes of the device and for the end of its server.
-    func live() throws(HostError) {
-        let descriptor = state.withLock { $0.client.descriptor }
-        try parts.loop.perform { [tenant, weak self] (loop) throws(HostError) in
-            try loop.admit(
-                tenant, [DescriptorSource(descriptor) { self?.hear() ?? .ended }])
-        }
+    /// Has the server signal the pin, and begins to listen for writes of the device and for the end
+    /// of its server.
+    func live() throws(MachineError) {
+        let descriptor: CInt
+        do throws(ClientError) {
+            descriptor = try state.withLock { (state) throws(ClientError) in
+                try bind(&state)
+                return state.client.descriptor
+            }
+        } catch { throw .client(device: name, error) }
+        do throws(HostError) {
+            try parts.loop.perform { [tenant, weak self] (loop) throws(HostError) in
+                try loop.admit(
+                    tenant, [DescriptorSource(descriptor) { self?.hear() ?? .ended }])
+            }
+        } catch { throw .host(error) }
+    }
+
+    /// The machine ends: whoever waits for the server waits no longer.
+    func machineEnds() {
+        isEnding.store(true, ordering: .relaxed)
+        breaker.end()
     }
 
     /// Takes what the device has written. While a processor has its turn the loop does not wait:
@@ -82,23 +111,45 @@ final class RemoteDevice: BusDevice {
         let result = state.withLockIfAvailable { state -> (LoopSource.Turn, String?) in
             guard state.failure == nil else { return (.ended, nil) }
             do throws(ClientError) {
-                for write in try state.client.takePostedWrites() { deliver(write) }
-                return (.worked, nil)
+                let writes = try state.client.takePostedWrites()
+                for write in writes { deliver(write, &state) }
+                // What was received and not looked at yet is not announced.
+                return (writes.isEmpty ? .worked : .unfinished, nil)
             } catch {
-                state.failure = "\(error)"
+                lose(&state, error)
                 return (.ended, "\(error)")
             }
         }
-        if let loss = result?.1 { observe(.deviceLost(name: name, reason: loss)) }
+        if let loss = result?.1 { report(loss) }
         return result?.0 ?? .idle
+    }
+
+    /// The server is gone: nothing of the device arrives any more, and nothing of it is shown.
+    private func lose(_ state: inout State, _ error: ClientError) {
+        state.failure = "\(error)"
+        state.client.disconnect()
+        state.interrupts.retire()
+        state.windows.removeAll()
+        state.header.reset()
+    }
+
+    private func report(_ loss: String) {
+        guard !isEnding.load(ordering: .relaxed) else { return }
+        observe(.deviceLost(name: name, reason: loss))
     }
 
     /// Messages of a store are writes of four bytes; nothing else is written to a bus whose memory
     /// the server has.
-    private func deliver(_ write: PostedWrite) {
-        guard write.bytes.count == 4 else { return }
+    private func deliver(_ write: PostedWrite, _ state: inout State) {
+        guard write.bytes.count == 4 else { return note("odd-write", &state) }
+        guard state.header.command.contains(.busMaster) else { return note("bus-master", &state) }
         let data = write.bytes.reversed().reduce(0) { $0 << 8 | UInt32($1) }
-        parts.sender.send(MSIMessage(address: write.address, data: data))
+        let outcome = parts.sender.send(MSIMessage(address: write.address, data: data))
+        if let reason = outcome.reasonOfLoss { note(reason, &state) }
+    }
+
+    private func note(_ reason: String, _ state: inout State) {
+        state.lost[reason, default: 0] &+= 1
     }
 
     /// Lets `body` talk to the server; `answer` stands in for one that is gone.
@@ -110,14 +161,22 @@ final class RemoteDevice: BusDevice {
             guard state.failure == nil else { return (answer, nil) }
             do throws(ClientError) {
                 let answer = try body(&state)
-                for write in try state.client.takeReceivedWrites() { deliver(write) }
+                while true {
+                    let writes = try state.client.takeReceivedWrites()
+                    if writes.isEmpty { break }
+                    for write in writes { deliver(write, &state) }
+                }
+                return (answer, nil)
+            } catch ClientError.refused {
+                // One access that a device does not take is not its end.
+                state.refusals &+= 1
                 return (answer, nil)
             } catch {
-                state.failure = "\(error)"
+                lose(&state, error)
                 return (answer, "\(error)")
             }
         }
-        if let loss { observe(.deviceLost(name: name, reason: loss)) }
+        if let loss { report(loss) }
         return result
     }
 
@@ -126,10 +185,14 @@ final class RemoteDevice: BusDevice {
     func readConfig(at offset: Int, _ width: AccessWidth) -> UInt64 {
         turn(otherwise: width.allOnes) { (state) throws(ClientError) in
             guard offset + width.bytes <= function.configBytes else { return width.allOnes }
+            if Self.barRegisters.contains(offset) { return state.header.read(at: offset, width) }
             let value = try state.client.read(.config, at: UInt64(offset), width)
             return value | pendingBits(at: offset, width, state)
         }
     }
+
+    private static let barRegisters = 0x10..<0x28
+    private static let commandRegister = 0x04..<0x06
 
     /// Events of MSI that wait here and not at the device.
     private func pendingBits(
@@ -148,8 +211,16 @@ final class RemoteDevice: BusDevice {
         turn(otherwise: ()) { (state) throws(ClientError) in
             guard offset + width.bytes <= function.configBytes else { return }
             let bytes = offset..<offset + width.bytes
+            if Self.barRegisters.overlaps(bytes) || Self.commandRegister.overlaps(bytes) {
+                var changes = ConfigChanges()
+                state.header.write(at: offset, width, value, into: &changes)
+            }
             try state.client.write(value, .config, at: UInt64(offset), width)
-            if try resets(value, bytes, &state) { state.interrupts.reset() }
+            if try resets(value, bytes, &state) {
+                state.header.reset()
+                state.interrupts.reset()
+                line?.clear()
+            }
             try follow(&state)
         }
     }
@@ -172,19 +243,6 @@ final class RemoteDevice: BusDevice {
 
     /// Looks at every register that the machine must know, and does what follows.
     private func follow(_ state: inout State) throws(ClientError) {
-        state.command = try state.client.read(.config, at: 4, .word)
-        state.addresses = [:]
-        for bar in function.bars {
-            let enabled = state.command & (bar.space == .io ? 1 : 2) != 0
-            guard enabled, state.powerState == 0 else { continue }
-            let register = UInt64(0x10 + 4 * bar.index)
-            var address = try state.client.read(.config, at: register, .dword)
-            address &= bar.space == .io ? ~3 : ~15
-            if case .memory64 = bar.space {
-                address |= try state.client.read(.config, at: register + 4, .dword) << 32
-            }
-            state.addresses[bar.index] = address
-        }
         if let msix = function.msix {
             let control = try state.client.read(.config, at: UInt64(msix.capability + 2), .word)
             state.interrupts.setTableControl(
@@ -273,7 +331,8 @@ final class RemoteDevice: BusDevice {
         _ index: IRQIndex, _ count: Int, _ state: borrowing State
     ) throws(ClientError) {
         let descriptors = state.interrupts.events.prefix(count).map { $0.event.raw }
-        let most = max(1, Int(clamping: state.client.server.maxMessageFDs ?? 1))
+        let wanted = Int(clamping: state.client.server.maxMessageFDs ?? 1)
+        let most = min(max(wanted, 1), Int(WireLimits.maxMessageFDs))
         var first = 0
         while first < descriptors.count {
             let end = min(first + most, descriptors.count)
@@ -284,18 +343,28 @@ final class RemoteDevice: BusDevice {
 
     // MARK: BARs
 
-    func address(ofBAR index: Int) -> UInt64? { state.withLock { $0.addresses[index] } }
+    func address(ofBAR index: Int) -> UInt64? { state.withLock { Self.address(index, $0) } }
+
+    private static func address(_ bar: Int, _ state: borrowing State) -> UInt64? {
+        state.powerState == 0 ? state.header.barAddress(bar) : nil
+    }
 
     func barsMoved() {
-        let error = state.withLock { state -> HostError? in
+        let errors = state.withLock { state -> [HostError] in
+            var errors: [HostError] = []
+            for index in 0..<state.windows.count {
+                state.windows[index].leave(
+                    unlessAt: Self.address(state.windows[index].bar, state))
+            }
             for index in 0..<state.windows.count {
                 do throws(HostError) {
-                    try state.windows[index].move(to: state.addresses[state.windows[index].bar])
-                } catch { return error }
+                    try state.windows[index].show(
+                        at: Self.address(state.windows[index].bar, state))
+                } catch { errors.append(error) }
             }
-            return nil
+            return errors
         }
-        if let error { observe(.host(error)) }
+        for error in errors { observe(.host(error)) }
     }
 
     func readBAR(_ access: BARAccess) -> UInt64 {
@@ -308,6 +377,7 @@ final class RemoteDevice: BusDevice {
                 return value
                     | state.interrupts.pendingBits(from: 8 * offset, count: 8 * access.width.bytes)
             case .device:
+                guard isAnswered(access) else { return access.width.allOnes }
                 return try state.client.read(
                     .bar(access.bar), at: UInt64(access.offset), access.width)
             }
@@ -323,10 +393,16 @@ final class RemoteDevice: BusDevice {
                 state.interrupts.update(entry)
             case .pending: break
             case .device:
+                guard isAnswered(access) else { return }
                 try state.client.write(
                     value, .bar(access.bar), at: UInt64(access.offset), access.width)
             }
         }
+    }
+
+    /// Whether the device has something there: a BAR can be larger than its region.
+    private func isAnswered(_ access: BARAccess) -> Bool {
+        UInt64(access.offset + access.width.bytes) <= function.regionBytes[access.bar] ?? 0
     }
 
     private enum Place {
@@ -349,25 +425,21 @@ final class RemoteDevice: BusDevice {
     // MARK: The end
 
     func remove() {
-        // A loop that has ended has let go of everything.
-        try? parts.loop.perform { [tenant] loop in loop.dismiss(tenant) }
+        machineEnds()
+        parts.loop.dismiss(tenant)
         state.withLock { state in
-            state.interrupts.retire()
-            state.windows.removeAll()
-            state.client.disconnect()
-            if state.failure == nil { state.failure = "it was removed" }
+            if state.failure == nil { lose(&state, .disconnected(request: "its removal")) }
         }
         line?.end()
-        parts.router.table.pool.dismiss(name)
+        parts.router.table.pool.dismiss(holder)
     }
 
     var figures: DeviceFigures? {
-        let (attached, carried, failure) = state.withLock { state in
-            let figures = state.interrupts.figures
-            return (figures.attached, figures.carried, state.failure)
+        state.withLock { state in
+            let ways = state.interrupts.figures
+            return DeviceFigures(
+                name: name, slot: slot, lost: state.lost, refusals: state.refusals,
+                attached: ways.attached, carried: ways.carried, failure: state.failure)
         }
-        return DeviceFigures(
-            name: name, slot: slot, lost: [:], attached: attached, carried: carried,
-            failure: failure)
     }
 }

@@ -22,6 +22,8 @@ struct RemoteFunction: Sendable {
 
     let configBytes: Int
     let bars: [BAR]
+    /// Bytes that the device answers behind each BAR; a BAR has room for powers of two only.
+    let regionBytes: [Int: UInt64]
     let interruptPin: Int
     let msix: MSIX?
     let msi: MSI?
@@ -42,7 +44,7 @@ struct RemoteFunction: Sendable {
         guard configBytes >= 256 else {
             throw .device("its configuration space has \(configBytes) bytes")
         }
-        bars = try Self.bars(client)
+        (bars, regionBytes) = try Self.bars(client)
         interruptPin = Int(try client.read(.config, at: 0x3d, .byte))
         guard interruptPin <= 4 else { throw .device("its interrupt pin is \(interruptPin)") }
         var found: [UInt8: Int] = [:]
@@ -50,7 +52,8 @@ struct RemoteFunction: Sendable {
         // A list of capabilities has room for 48.
         for _ in 0..<48 where next >= 0x40 {
             let header = try client.read(.config, at: UInt64(next), .word)
-            found[UInt8(header & 0xff)] = next
+            // Of two with one number, a guest finds the first.
+            found[UInt8(header & 0xff)] = found[UInt8(header & 0xff)] ?? next
             next = Int(header >> 8) & ~3
         }
         let sizes = Dictionary(
@@ -63,7 +66,13 @@ struct RemoteFunction: Sendable {
         }
         let signals = try client.irqInfo(.msix).flags
         holdsVectors = msix != nil && signals.contains(.maskable)
-        deviceControl = found[0x10].map { $0 + 8 }
+        // Only a function that says so in Device Capabilities has FLR (PCIe 6.0 §7.5.3.3).
+        var control: Int?
+        if let express = found[0x10] {
+            let abilities = try client.read(.config, at: UInt64(express + 4), .dword)
+            if abilities >> 28 & 1 == 1 { control = express + 8 }
+        }
+        deviceControl = control
         powerControl = found[0x01].map { $0 + 4 }
     }
 
@@ -97,8 +106,11 @@ struct RemoteFunction: Sendable {
     }
 
     /// What each BAR register keeps of all ones says how large it is (PCIe 6.0 §7.5.1.2.1).
-    private static func bars(_ client: VFIOUserClient) throws(ClientError) -> [BAR] {
+    private static func bars(
+        _ client: VFIOUserClient
+    ) throws(ClientError) -> ([BAR], [Int: UInt64]) {
         var bars: [BAR] = []
+        var bytes: [Int: UInt64] = [:]
         var index = 0
         while index < 6 {
             let register = UInt64(0x10 + 4 * index)
@@ -106,15 +118,33 @@ struct RemoteFunction: Sendable {
             let size = try client.regionInfo(.bar(index)).size
             defer { index += flags & 7 == 4 ? 2 : 1 }
             guard size > 0 else { continue }
-            // A register has room for powers of two only.
+            guard size <= largestBAR else { throw .device("its BAR \(index) has \(size) bytes") }
+            bytes[index] = size
             let rounded: UInt64 = max(1 << UInt64(64 - (size - 1).leadingZeroBitCount), 16)
             let prefetchable = flags & 8 != 0
             switch flags & 7 {
             case 4: bars.append(.memory64(index, size: rounded, prefetchable: prefetchable))
             case 0: bars.append(.memory32(index, size: rounded, prefetchable: prefetchable))
-            default: bars.append(.io(index, size: size))
+            default:
+                guard size <= 256, size.nonzeroBitCount == 1, size >= 4 else {
+                    throw .device("its BAR \(index) has \(size) ports")
+                }
+                bars.append(.io(index, size: size))
             }
         }
-        return bars
+        return (bars, bytes)
+    }
+
+    /// The machine's windows have room for a few of them.
+    private static let largestBAR: UInt64 = 1 << 30
+
+    /// Command and BARs as the machine keeps them itself: a device does not choose where it is.
+    func header() throws(ClientError) -> ConfigSpace {
+        let identity = PCIIdentity(
+            vendor: 0, device: 0, subsystem: (0, 0), revision: 0,
+            classCode: ClassCode(baseClass: 0, subClass: 0))
+        do throws(PCIDescriptionError) {
+            return ConfigSpace(try PCIFunctionDescription(identity: identity, bars: bars))
+        } catch { throw .device("its BARs cannot be: \(error)") }
     }
 }

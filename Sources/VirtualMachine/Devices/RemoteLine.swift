@@ -30,7 +30,13 @@ final class RemoteLine: Sendable {
         case .kernel:
             try parts.lines.share(pin, on: parts.loop, tenant: parts.nextTenant())
             try parts.machine.attachLevel(event.raw, to: pin, ended: ended.raw)
-        case .split: try listen()
+        case .split:
+            do throws(HostError) {
+                try listen()
+            } catch {
+                parts.lines.listen(pin, source, nil)
+                throw error
+            }
         }
     }
 
@@ -46,13 +52,18 @@ final class RemoteLine: Sendable {
         }
     }
 
+    /// What the device has told before it was reset is over.
+    func clear() {
+        _ = event.drain()
+        if parts.lines.chip == .split { parts.lines.set(pin, source, false) }
+    }
+
     /// Nothing of it arrives any more.
     func end() {
         switch parts.lines.chip {
         case .kernel: parts.machine.detach(event.raw, from: pin)
         case .split:
-            // A loop that has ended has let go of everything.
-            try? parts.loop.perform { [tenant] loop in loop.dismiss(tenant) }
+            parts.loop.dismiss(tenant)
             parts.lines.listen(pin, source, nil)
             parts.lines.set(pin, source, false)
         }

@@ -25,6 +25,8 @@ public final class MachineMemory: GuestMemory, ThreadMemory, Sendable {
     init(_ layout: MachineLayout) throws(HostError) {
         file = try MemoryFile(
             name: "carillon-machine", size: layout.memoryBytes, sealShrink: true)
+        // A server could seal it against the next one otherwise.
+        try file.sealSize()
         var parts: [Part] = []
         var offset: UInt64 = 0
         for addresses in [layout.lowMemory, layout.highMemory] where !addresses.isEmpty {
