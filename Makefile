@@ -10,7 +10,7 @@ QTEST_TESTS ?= QTest
 GUEST_TESTS ?= Guest
 
 .DEFAULT_GOAL := help
-.PHONY: help build release install test test-one check lab lab-dsa qtest conformance guest-test guest-test-dsa examples try bench fuzz check-deep tidy \
+.PHONY: help build release install test test-one check lab lab-dsa qtest conformance guest-test guest-test-dsa vm-test static examples try bench fuzz check-deep tidy \
 	layers rules unsafe format clean
 
 help: ## List the targets
@@ -73,6 +73,12 @@ guest-test: lab ## Boot guests that judge the interrupts
 
 guest-test-dsa: lab-dsa ## Boot guests with Linux's own driver on slices of an accelerator
 	@Tools/check.sh test 'GuestDSA'
+
+vm-test: lab ## Boot Linux on machines of our own, in guests that have KVM themselves
+	@Tools/check.sh test 'GuestVM'
+
+static: build ## Link a carillon that needs no libraries: .build/static/carillon
+	@Tools/static.sh
 
 examples: ## Build, test and run the examples
 	@Tools/check.sh examples

@@ -12,7 +12,7 @@ LOG=.build/check.log
 FLAGS=(-Xswiftc -warnings-as-errors --scratch-path "$PWD/.build")
 STEP_SECONDS=${STEP_SECONDS:-300} # for one run of an example or of the program
 PASSED=0 FAILED=0 SKIPPED=0
-LAB=unknown ACCELERATOR=unknown
+LAB=unknown ACCELERATOR=unknown STATIC=unknown
 
 usage() {
     cat <<'TEXT'
@@ -95,7 +95,9 @@ names() { grep -q -i -w -e "$1" <<<"$2"; }
 # Whether this machine has what a skipped test says it lacks.
 is_wrong_skip() {
     [ -n "$1" ] || return 0 # a skip that does not say why
-    if names KVM "$1"; then
+    if names static "$1"; then
+        [ $STATIC = available ]
+    elif names KVM "$1"; then
         [ -r /dev/kvm ] && [ -w /dev/kvm ]
     elif names accelerator "$1"; then
         [ $ACCELERATOR = available ]
@@ -169,12 +171,23 @@ run_tests() {
     rm -f "$events" "$output"
 }
 
+# Some guests run a program that needs no libraries. Not every toolchain can make one.
+link_static() {
+    quietly Tools/static.sh
+    case $? in
+    0) STATIC=available ;;
+    69) STATIC=unavailable ;;
+    *) STATIC=unavailable && fail "Tools/static.sh" ;;
+    esac
+}
+
 check_package() {
     say "build"
     if ! build .; then
         fail "build"
         return 1
     fi
+    link_static
     say "test"
     run_tests . "${1:-}"
 }

@@ -82,7 +82,8 @@ package struct GuestBoot {
         return ["-plugin", ([plugin] + storeSockets.map { "socket=\($0)" }).joined(separator: ",")]
     }
 
-    private func buildInitialRAMFileSystem(_ archive: String) throws(LabError) {
+    /// Makes only the initial RAM file system, for whoever boots the kernel otherwise.
+    package func buildInitialRAMFileSystem(_ archive: String) throws(LabError) {
         let environment = ["CARILLON_LAB": lab.directory]
         let programs = "\(lab.directory)/guest"
         _ = try ChildProcess.run(Lab.script("build-guest.sh"), [programs], variables: environment)
