@@ -21,6 +21,7 @@ build: ## Build everything for debugging
 
 release: ## Build the program for use
 	swift build -c release --product carillon
+	swift build -c release --product interrupt-payload
 
 PREFIX ?= /usr/local
 BINDIR = $(PREFIX)/bin
@@ -31,6 +32,7 @@ PLACES = -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
 
 install: release ## Install the program, manual, completions and units; DESTDIR= and PREFIX= say where
 	install -D -m 755 .build/release/carillon '$(DESTDIR)$(BINDIR)/carillon'
+	install -D -m 755 .build/release/interrupt-payload '$(DESTDIR)$(DATADIR)/carillon/interrupt-payload'
 	install -D -m 644 Packaging/carillon.json '$(DESTDIR)$(DATADIR)/doc/carillon/carillon.json'
 	install -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(DATADIR)/bash-completion/completions' \
 		'$(DESTDIR)$(DATADIR)/zsh/site-functions' '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d'

@@ -15,6 +15,9 @@ let package = Package(
         .library(
             name: "VFIOUserClient",
             targets: ["VFIOUserClient", "VFIOUserWire", "VFIOInterface", "LinuxKernel"]),
+        .library(
+            name: "VirtualMachine",
+            targets: ["VirtualMachine", "InterruptDelivery", "KVM", "MachineModels"]),
         .library(name: "InterruptTestSupport", targets: ["InterruptTestSupport"]),
         .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
         .executable(name: "carillon", targets: ["carillon"]),
@@ -72,8 +75,9 @@ let package = Package(
             name: "VFIOUserServer",
             dependencies: [
                 "EventLoops", "LinuxKernel", "VFIOUserWire", "VFIOInterface", "DeviceModels",
-                "PCIConfigSpace", "IRQDomains", "InterruptTrace", "MessageSignaledInterrupts", "PlatformTypes",
-                "Registers", .product(name: "BasicContainers", package: "swift-collections"),
+                "PCIConfigSpace", "IRQDomains", "InterruptTrace", "MessageSignaledInterrupts",
+                "PlatformTypes", "Registers",
+                .product(name: "BasicContainers", package: "swift-collections"),
             ]),
         .target(
             name: "AcceleratorEngines",
@@ -97,7 +101,8 @@ let package = Package(
             name: "carillon",
             dependencies: [
                 "AcceleratorEngines", "MediatedDevices", "VFIOUserServer", "VFIOUserClient",
-                "VirtualMachine", "InterruptDelivery", "KVM", "MachineModels", "DeviceModels", "IRQDomains", "MessageSignaledInterrupts", "InterruptTrace",
+                "VirtualMachine", "InterruptDelivery", "MachineModels", "DeviceModels",
+                "IRQDomains", "MessageSignaledInterrupts", "InterruptTrace",
                 "LinuxKernel", "PlatformTypes",
                 "Registers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
@@ -108,7 +113,6 @@ let package = Package(
             ],
             resources: [.embedInCode("Explain/errors.md")]),
 
-        // MARK: Guests
         // A program for a machine without an operating system: neither the C library nor Swift's
         // is in it, which the driver adds unless it thinks of embedded Swift.
         .executableTarget(
@@ -204,6 +208,23 @@ let package = Package(
             dependencies: [
                 "InterruptTestSupport", "MachineModels", "PlatformTypes", "Registers",
                 "TestTraits",
+            ]),
+        .testTarget(
+            name: "KVMTests",
+            dependencies: ["KVM", "LinuxKernel", "PlatformTypes", "TestTraits"]),
+        .testTarget(
+            name: "InterruptDeliveryTests",
+            dependencies: [
+                "EventLoops", "IRQDomains", "InterruptDelivery", "InterruptTestSupport", "KVM",
+                "LinuxKernel", "PlatformTypes", "TestTraits",
+            ]),
+        .testTarget(
+            name: "VirtualMachineTests",
+            dependencies: [
+                "DeviceModels", "IRQDomains", "InterruptDelivery", "KVM", "LinuxKernel",
+                "MachineModels", "MessageSignaledInterrupts", "PCIConfigSpace", "PlatformTypes",
+                "Registers", "ServerSupport", "TestTraits", "VFIOInterface", "VFIOUserServer",
+                "VirtualMachine",
             ]),
         .testTarget(name: "VFIOInterfaceTests", dependencies: ["VFIOInterface", "Registers"]),
         .testTarget(

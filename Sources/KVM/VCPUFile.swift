@@ -221,8 +221,8 @@ public final class VCPUFile: @unchecked Sendable {
         }
     }
 
-    /// Software-enables its local APIC, and empties it: as the guest would, for tests and benchmarks
-    /// without one.
+    /// Software-enables its local APIC, and empties it: as the guest would, for tests and
+    /// benchmarks without one.
     ///
     /// - Throws: `KVM-PROCESSOR`.
     public func enableLocalAPIC() throws(HostError) {

@@ -206,6 +206,7 @@ public final class Machine: Sendable {
     /// Ends the machine, if it runs; `run` then returns.
     public func stop() { life.end(.stopped) }
 
-    /// Types `bytes` at the other end of the serial port.
+    /// Types `bytes` at the other end of the serial port. What a guest has not read of 64 KiB is
+    /// typed no further.
     public func type(_ bytes: [UInt8]) { console.type(bytes) }
 }

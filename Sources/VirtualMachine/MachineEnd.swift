@@ -31,6 +31,15 @@ public enum MachineEnd: Sendable, CustomStringConvertible {
         }
     }
 
+    /// A stable identifier where the end is a failure of the guest's; nil otherwise.
+    public var code: String? {
+        switch self {
+        case .shutdown: "VM-SHUTDOWN"
+        case .stuck: "VM-STUCK"
+        case .failed, .verdict, .poweredOff, .reset, .stopped: nil
+        }
+    }
+
     /// In words, for logs and reports.
     public var description: String {
         switch self {

@@ -13,8 +13,6 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case client(device: String, ClientError)
     /// The kernel or payload cannot be loaded.
     case image(path: String, ImageRefusal)
-    /// Memory or processors are more, or fewer, than a machine can have.
-    case size(String)
     /// Every slot is taken, or the one that was asked for is.
     case slot(device: String)
     /// No addresses are left for the device's BARs.
@@ -27,7 +25,6 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         case .vectors(_, let refusal): refusal.code
         case .client(_, let error): error.code
         case .image: "VM-IMAGE"
-        case .size: "VM-SIZE"
         case .slot: "VM-SLOT"
         case .addresses: "VM-ADDRESSES"
         }
@@ -41,7 +38,6 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         case .client(let device, let error): "device \(device): \(error)"
         case .image(let path, let refusal):
             "\(path) cannot be loaded: \(refusal.detail) [\(code)]"
-        case .size(let text): "\(text) [\(code)]"
         case .slot(let device):
             "device \(device): no slot of the bus is free for it; a machine has 31 [\(code)]"
         case .addresses(let device):

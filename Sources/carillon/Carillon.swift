@@ -12,14 +12,12 @@ struct Carillon: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            TryCommand.self, VMCommand.self, ServeCommand.self, StatusCommand.self, InterruptsCommand.self,
-            BudgetCommand.self, MoveCommand.self, TypesCommand.self, ListCommand.self,
-            DefineCommand.self, UndefineCommand.self, ModifyCommand.self, StartCommand.self,
-            StopCommand.self, AcceleratorCommand.self, ShowCommand.self,
-            CloudHypervisorArgsCommand.self,
-            LibvirtXMLCommand.self, CDICommand.self, TopCommand.self, TraceCommand.self,
-            ExplainCommand.self,
-            QEMUArgsCommand.self,
+            TryCommand.self, VMCommand.self, ServeCommand.self, StatusCommand.self,
+            InterruptsCommand.self, BudgetCommand.self, MoveCommand.self, TypesCommand.self,
+            ListCommand.self, DefineCommand.self, UndefineCommand.self, ModifyCommand.self,
+            StartCommand.self, StopCommand.self, AcceleratorCommand.self, ShowCommand.self,
+            CloudHypervisorArgsCommand.self, LibvirtXMLCommand.self, CDICommand.self,
+            TopCommand.self, TraceCommand.self, ExplainCommand.self, QEMUArgsCommand.self,
             DoctorCommand.self,
         ]
     )

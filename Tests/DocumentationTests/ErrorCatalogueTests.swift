@@ -34,6 +34,13 @@ import VFIOInterface
             try Repository.literals(
                 in: "Sources/VFIOUserServer/PlacementError+Description.swift", of: "code")
         },
+        Section(heading: "## A machine was not made, or failed") {
+            try Repository.literals(
+                in: "Sources/VirtualMachine/MachineError.swift", of: "code"
+            )
+            .union(
+                Repository.literals(in: "Sources/VirtualMachine/MachineEnd.swift", of: "code"))
+        },
         Section(heading: "## A verb was not carried out") {
             try Repository.literals(
                 in: "Sources/VFIOUserServer/BudgetError.swift", of: "code"

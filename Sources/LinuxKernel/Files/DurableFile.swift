@@ -84,6 +84,14 @@ public enum DurableFile {
         return Array(bytes.prefix(count))
     }
 
+    /// The bytes of the file at `path`; that there is none is an error like others.
+    public static func contents(_ path: String, limit: Int) throws(HostError) -> [UInt8] {
+        guard let bytes = try read(path, limit: limit) else {
+            throw HostError(.file, "open", path, errno: ENOENT)
+        }
+        return bytes
+    }
+
     /// Room for most files; it doubles for others.
     private static let firstRead = 64 << 10
 

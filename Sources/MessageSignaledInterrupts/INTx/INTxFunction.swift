@@ -101,7 +101,8 @@ public struct INTxFunction: Hashable, Sendable {
     /// Whether the line is asserted, for a receiver that sees its level: the cause holds, and
     /// nothing of the function's own holds it back.
     public var isAsserted: Bool {
-        causeHolds && obstacles.isDisjoint(with: [.interruptDisable, .messageSignaled, .powerState])
+        causeHolds
+            && obstacles.isDisjoint(with: [.interruptDisable, .messageSignaled, .powerState])
     }
 
     /// Whether a cause holds of which nobody has been told.

@@ -1,4 +1,3 @@
-import Glibc
 import LinuxKernel
 import MachineModels
 import Registers
@@ -62,10 +61,7 @@ public enum MachineImage: Sendable {
 
     private static func open(_ path: String) throws(MachineError) -> [UInt8] {
         do throws(HostError) {
-            guard let bytes = try DurableFile.read(path, limit: largestFile) else {
-                throw HostError(.file, "read", path, errno: ENOENT)
-            }
-            return bytes
+            return try DurableFile.contents(path, limit: largestFile)
         } catch { throw .host(error) }
     }
 

@@ -45,8 +45,9 @@ public struct DeviceFigures: Sendable, Hashable {
     public let lost: [String: UInt64]
     /// Accesses that it refused.
     public let refusals: UInt64
-    /// Interrupts that the kernel delivers without this program, and that this program carries.
+    /// Interrupts that the kernel delivers without this program.
     public let attached: Int
+    /// Open interrupts that this program carries.
     public let carried: Int
     /// Why it is out of reach, if it is.
     public let failure: String?

@@ -59,7 +59,8 @@ extension Machine {
         let state = RemoteDevice.State(
             client, header, breaker, RemoteInterrupts(function, events, parts.router), windows)
         let device = RemoteDevice(
-            name, slot: slot, holder: holder, function, line, parts, state, observe: observe)
+            RemoteDevice.Name(name: name, slot: slot, holder: holder), function, line, parts, state,
+            observe: observe)
         do throws(MachineError) {
             try device.live()
         } catch {

@@ -43,9 +43,13 @@ final class SerialConsole: Sendable {
         if rose { pulse() }
     }
 
+    /// What waits for room at the port at most; more is not typed.
+    private static let inputLimit = 64 << 10
+
     /// Types `bytes` at the other end. They wait for room at the port.
     func type(_ bytes: [UInt8]) {
         let rose = state.withLock { state in
+            guard state.input.count + bytes.count <= Self.inputLimit else { return false }
             state.input += bytes
             Self.feed(&state)
             return Self.hasRisen(&state)

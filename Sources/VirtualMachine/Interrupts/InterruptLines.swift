@@ -122,8 +122,8 @@ final class InterruptLines: Sendable {
     // MARK: Pins that events assert, with the chip in the kernel
 
     /// Lets events assert `pin` besides. A kernel that unmasks a pin with events asks those for
-    /// their level and forgets the others' (Linux `ioapic_write_indirect`); so the loop, which hears
-    /// of that, states it again.
+    /// their level and forgets the others' (Linux `ioapic_write_indirect`); so the loop, which
+    /// hears of that, states it again.
     func share(_ pin: Int, on loop: LoopHandle, tenant: UInt64) throws(HostError) {
         guard state.withLock({ $0.shared[pin] == nil }) else { return }
         let made = try SharedPin()

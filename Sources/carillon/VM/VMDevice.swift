@@ -36,6 +36,13 @@ struct VMDevice: ExpressibleByArgument, Sendable {
         guard isValid else { return nil }
     }
 
+    /// The blocks at `path`, whatever characters it has.
+    init(disk path: String) {
+        kind = .virtioBlock
+        options = ["image": path]
+        text = path
+    }
+
     static let forms = [
         "virtio-rng[,vectors=N][,slot=N]",
         "virtio-blk,image=PATH[,queues=N][,serial=TEXT][,read-only][,slot=N]",

@@ -28,7 +28,11 @@ struct VMRun: Sendable {
         watchInput()
         defer { for watcher in watchers { watcher.cancel() } }
         let end = try await run()
-        return Outcome(end: end, stopped: reason.text, status: reason.status ?? Self.status(end))
+        // Whoever wanted to stop it when it had ended of itself did not.
+        guard case .stopped = end else {
+            return Outcome(end: end, stopped: nil, status: Self.status(end))
+        }
+        return Outcome(end: end, stopped: reason.text, status: reason.status ?? 0)
     }
 
     private func run() async throws -> MachineEnd {
@@ -71,11 +75,9 @@ struct VMRun: Sendable {
     /// What is typed goes to the guest. The thread waits for input as long as the process is.
     private func watchInput() {
         do throws(HostError) {
-            _ = try KernelThread(name: "vm-input") { [machine] in
-                while true {
-                    let data = FileHandle.standardInput.availableData
-                    if data.isEmpty { return }
-                    machine.type(Array(data))
+            _ = try KernelThread(name: "vm-input") { [weak machine] in
+                while let data = try? FileHandle.standardInput.read(upToCount: 1), !data.isEmpty {
+                    machine?.type(Array(data))
                 }
             }
         } catch {

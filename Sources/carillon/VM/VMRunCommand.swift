@@ -72,8 +72,10 @@ struct VMRunCommand: AsyncParsableCommand {
     var timeout: Int?
 
     @Flag(
-        help:
-            "Write one JSON document on standard output at the end; the guest's goes to standard error."
+        help: """
+            Write one JSON document on standard output at the end; what the guest writes goes to \
+            standard error.
+            """
     )
     var json = false
 
@@ -83,6 +85,9 @@ struct VMRunCommand: AsyncParsableCommand {
         }
         guard kernel != nil || initrd == nil else {
             throw ValidationError("--initrd goes with --kernel.")
+        }
+        guard !disk.contains("") else {
+            throw ValidationError("--disk takes the path of a file.")
         }
         guard ByteSize(memory) != nil else {
             throw ValidationError("--memory takes a size such as 512M or 2G.")
@@ -99,7 +104,8 @@ struct VMRunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let machine = try makeMachine()
+        let console = try ConsoleWriter(to: json ? .standardError : .standardOutput)
+        let machine = try makeMachine(console)
         let image: MachineImage =
             if let payload {
                 .payload(path: payload, arguments: append ?? "")
@@ -107,6 +113,11 @@ struct VMRunCommand: AsyncParsableCommand {
                 .kernel(path: kernel ?? "", initrd: initrd, commandLine: append ?? "console=ttyS0")
             }
         let outcome = try await VMRun(machine: machine, image: image, seconds: timeout).outcome()
+        let unwritten = console.finish()
+        if unwritten > 0 {
+            FileHandle.standardError.write(
+                Data("carillon: \(unwritten) bytes of the console were not read\n".utf8))
+        }
         let report = VMReport(machine, outcome)
         if json {
             try Output.json(report)
@@ -116,7 +127,7 @@ struct VMRunCommand: AsyncParsableCommand {
         if outcome.status != 0 { throw ExitCode(outcome.status) }
     }
 
-    private func makeMachine() throws -> Machine {
+    private func makeMachine(_ console: ConsoleWriter) throws -> Machine {
         guard let size = ByteSize(memory),
             let layout = MachineLayout(memoryBytes: size.bytes, processors: cpus)
         else {
@@ -126,13 +137,12 @@ struct VMRunCommand: AsyncParsableCommand {
         configuration.chip = chip == .kernel ? .kernel : .split
         configuration.routes = routes
         configuration.overcommitsRoutes = overcommit
-        let output = json ? FileHandle.standardError : FileHandle.standardOutput
         let machine = try Machine(configuration) {
-            output.write(Data($0))
+            console.show($0)
         } observe: { event in
             FileHandle.standardError.write(Data("carillon: \(event)\n".utf8))
         }
-        let disks = disk.compactMap { VMDevice(argument: "virtio-blk,image=\($0)") }
+        let disks = disk.map { VMDevice(disk: $0) }
         for (number, device) in (disks + device).enumerated() {
             try device.add(to: machine, as: "\(device.kind.rawValue)-\(number)")
         }

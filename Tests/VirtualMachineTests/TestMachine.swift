@@ -1,0 +1,114 @@
+import DeviceModels
+import Foundation
+import InterruptDelivery
+import LinuxKernel
+import MachineModels
+import MessageSignaledInterrupts
+import Registers
+import Synchronization
+import TestTraits
+import Testing
+import VirtualMachine
+
+extension Trait where Self == ConditionTrait {
+    /// The test makes virtual machines.
+    static var needsKVM: Self {
+        .enabled(if: KVMNode.isUsable, "needs KVM: /dev/kvm that this user may open")
+    }
+}
+
+/// Tests that make machines, one after the other: what is left of one is counted.
+@Suite(.serialized, .needsKVM, .endsWhenHung) enum Machines {}
+
+/// What a machine's guest wrote, and what its owner heard.
+final class Recording: Sendable {
+    private let output = Mutex<[UInt8]>([])
+    private let heard = Mutex<[MachineEvent]>([])
+
+    var text: String { output.withLock { String(decoding: $0, as: UTF8.self) } }
+    var events: [MachineEvent] { heard.withLock { $0 } }
+
+    func show(_ bytes: [UInt8]) { output.withLock { $0 += bytes } }
+    func hear(_ event: MachineEvent) { heard.withLock { $0.append(event) } }
+}
+
+/// A machine for tests, with what it said.
+struct TestMachine {
+    let machine: Machine
+    let recording = Recording()
+
+    init(
+        processors: Int = 1, megabytes: UInt64 = 64, chip: Chip = .kernel,
+        change: (inout Machine.Configuration) -> Void = { _ in }
+    ) throws {
+        let layout = try #require(
+            MachineLayout(memoryBytes: megabytes << 20, processors: processors))
+        var configuration = Machine.Configuration(layout: layout)
+        configuration.chip = chip == .kernel ? .kernel : .split
+        change(&configuration)
+        machine = try Machine(configuration) { [recording] in
+            recording.show($0)
+        } observe: { [recording] in
+            recording.hear($0)
+        }
+    }
+
+    func add(
+        _ name: String, slot: Int? = nil, _ configuration: InterruptTester.Configuration
+    ) throws -> Int {
+        let tester = try InterruptTester(configuration)
+        return try machine.add(name, slot: slot) { tester }
+    }
+}
+
+/// Where a machine's I/O APIC is.
+enum Chip: String, CaseIterable, CustomTestStringConvertible {
+    case kernel, split
+
+    var testDescription: String { rawValue }
+}
+
+/// The payload that was built with the tests.
+enum Payload {
+    static let path: String = {
+        let folders = [
+            URL(fileURLWithPath: "/proc/self/exe"), URL(fileURLWithPath: CommandLine.arguments[0]),
+        ]
+        .map { $0.resolvingSymlinksInPath().deletingLastPathComponent() }
+        let places = folders.map { $0.appendingPathComponent("interrupt-payload").path }
+        return places.first { FileManager.default.isExecutableFile(atPath: $0) } ?? places[0]
+    }()
+}
+
+/// A program of a few bytes as the file that a machine runs.
+struct TinyPayload: ~Copyable {
+    let path = NSTemporaryDirectory() + "carillon-payload-\(UInt64.random(in: 0 ... .max))"
+
+    /// An ELF executable (System V ABI, generic, 4) whose one segment is `code` at 1 MiB.
+    init(_ code: [UInt8]) throws {
+        var file: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 9)
+        func add(_ value: UInt64, _ bytes: Int) {
+            for byte in 0..<bytes {
+                file.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * byte)))
+            }
+        }
+        for (value, bytes) in [(2, 2), (62, 2), (1, 4), (0x10_0000, 8), (64, 8), (0, 8)] {
+            add(UInt64(value), bytes)
+        }
+        for (value, bytes) in [(0, 4), (64, 2), (56, 2), (1, 2), (64, 2), (0, 2), (0, 2)] {
+            add(UInt64(value), bytes)
+        }
+        for (value, bytes) in [(1, 4), (5, 4), (0x1000, 8), (0x10_0000, 8), (0x10_0000, 8)] {
+            add(UInt64(value), bytes)
+        }
+        add(UInt64(code.count), 8)
+        add(UInt64(code.count), 8)
+        add(0x1000, 8)
+        file += [UInt8](repeating: 0, count: 0x1000 - file.count) + code
+        try Data(file).write(to: URL(fileURLWithPath: path))
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    var image: MachineImage { .payload(path: path, arguments: "") }
+}
