@@ -221,10 +221,9 @@ let package = Package(
         .testTarget(
             name: "VirtualMachineTests",
             dependencies: [
-                "DeviceModels", "IRQDomains", "InterruptDelivery", "KVM", "LinuxKernel",
-                "MachineModels", "MessageSignaledInterrupts", "PCIConfigSpace", "PlatformTypes",
-                "Registers", "ServerSupport", "TestTraits", "VFIOInterface", "VFIOUserServer",
-                "VirtualMachine",
+                "DeviceModels", "IRQDomains", "InterruptDelivery", "InterruptTestSupport",
+                "LinuxKernel", "MachineModels", "MessageSignaledInterrupts", "PlatformTypes",
+                "Registers", "ServerSupport", "TestTraits", "VFIOUserServer", "VirtualMachine",
             ]),
         .testTarget(name: "VFIOInterfaceTests", dependencies: ["VFIOInterface", "Registers"]),
         .testTarget(

@@ -138,3 +138,16 @@ func openObjects() throws -> [String: Int] {
     }
     return counts
 }
+
+/// Waits until the process has no more open than before. It may have less: the test library and
+/// Foundation let go of theirs when they like.
+func expectNothingLeft(
+    since before: [String: Int], sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    let deadline = MonotonicClock.nowNanoseconds + 60_000_000_000
+    var left: [String] = []
+    repeat {
+        left = try openObjects().filter { $1 > before[$0] ?? 0 }.map { "\($0): \($1)" }
+    } while !left.isEmpty && MonotonicClock.nowNanoseconds < deadline
+    if !left.isEmpty { Issue.record("left: \(left)", sourceLocation: sourceLocation) }
+}

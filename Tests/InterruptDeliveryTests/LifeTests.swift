@@ -75,7 +75,7 @@ struct LifeTests {
             try eventually { host.table.pool.figures.held == 0 }
             #expect(host.table.figures.routes == 0)
             #expect(host.table.figures.retiring == 0)
-            try eventually { try openObjects() == before }
+            try expectNothingLeft(since: before)
             #expect(router.counts.attached == router.counts.detached)
             #expect(router.counts.refused == 0)
             // Every number is there still, and each once.
@@ -109,7 +109,7 @@ struct LifeTests {
                 router.apply(events.map { RouteChange($0, message(0x41)) })
                 router.retire(events)
             }
-            try eventually { try openObjects() == before }
+            try expectNothingLeft(since: before)
             #expect(host.table.pool.figures.held == 0)
             handle.post { $0.stop() }
             thread.join()
@@ -117,8 +117,7 @@ struct LifeTests {
             #expect(throws: HostError.self) {
                 _ = try EventRouter(table: host.table, sender: host.sender, on: handle) { _ in }
             }
-            // Nor does the attempt leave anything, and the loop's own are closed.
-            #expect(try openObjects().values.reduce(0, +) < before.values.reduce(0, +))
+            try expectNothingLeft(since: before)
         }
     }
 
@@ -143,7 +142,7 @@ struct LifeTests {
                 do { try Self.life(chip, handle) } catch { failure = error }
                 for descriptor in held.dropFirst(failures) { close(descriptor) }
                 try handle.settle()
-                try eventually { try openObjects() == before }
+                try expectNothingLeft(since: before)
                 guard let failure else { break }
                 let error = try #require(failure as? HostError)
                 #expect(error.errno == EMFILE)

@@ -42,10 +42,12 @@ extension Machines {
             let bus = machine.pci
             bus.writeConfig(0x6, slot, at: 4, .word)
             let registers = bus.readConfig(slot, at: 0x10, .dword) & ~0xf
-            let table = bus.readConfig(slot, at: 0x18, .dword) & ~0xf
+            let table =
+                bus.readConfig(slot, at: 0x18, .dword) & ~0xf
+                | bus.readConfig(slot, at: 0x1c, .dword) << 32
             for vector in 0..<vectors {
                 let entry = table + UInt64(16 * vector)
-                _ = bus.writeMemory(0xfee0_0000, entry, .dword)
+                #expect(bus.writeMemory(0xfee0_0000, entry, .dword))
                 _ = bus.writeMemory(0, entry + 4, .dword)
                 _ = bus.writeMemory(UInt64(0x40 + vector), entry + 8, .dword)
                 _ = bus.writeMemory(0, entry + 12, .dword)
@@ -59,7 +61,8 @@ extension Machines {
                 (TesterRegister.rangeFirst, 0), (.rangeCount, vectors), (.timerPeriod, 20),
                 (.timerControl, 1),
             ] {
-                _ = bus.writeMemory(UInt64(value), registers + UInt64(register.rawValue), .dword)
+                let address = registers + UInt64(register.rawValue)
+                #expect(bus.writeMemory(UInt64(value), address, .dword))
             }
         }
 
@@ -76,6 +79,7 @@ extension Machines {
                 // The first cycles fill what is kept for later ones.
                 if cycle == 10 { before = try await Self.settled(test.machine, nil) }
             }
+            #expect(test.machine.figures.events.attached > 0)
             let first = try #require(before)
             let after = try await Self.settled(test.machine, first)
             #expect(after.isNoMore(than: first), "\(after), before \(first)")
@@ -94,6 +98,7 @@ extension Machines {
             }
             let after = try Self.held(test.machine)
             #expect(after.isNoMore(than: before), "\(after), before \(before)")
+            #expect(test.machine.figures.messages.sum > 0, "they fired")
             #expect(test.recording.events.isEmpty)
         }
 

@@ -1,6 +1,7 @@
 import DeviceModels
 import Foundation
 import InterruptDelivery
+import InterruptTestSupport
 import LinuxKernel
 import MachineModels
 import MessageSignaledInterrupts
@@ -84,28 +85,8 @@ enum Payload {
 struct TinyPayload: ~Copyable {
     let path = NSTemporaryDirectory() + "carillon-payload-\(UInt64.random(in: 0 ... .max))"
 
-    /// An ELF executable (System V ABI, generic, 4) whose one segment is `code` at 1 MiB.
     init(_ code: [UInt8]) throws {
-        var file: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 9)
-        func add(_ value: UInt64, _ bytes: Int) {
-            for byte in 0..<bytes {
-                file.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * byte)))
-            }
-        }
-        for (value, bytes) in [(2, 2), (62, 2), (1, 4), (0x10_0000, 8), (64, 8), (0, 8)] {
-            add(UInt64(value), bytes)
-        }
-        for (value, bytes) in [(0, 4), (64, 2), (56, 2), (1, 2), (64, 2), (0, 2), (0, 2)] {
-            add(UInt64(value), bytes)
-        }
-        for (value, bytes) in [(1, 4), (5, 4), (0x1000, 8), (0x10_0000, 8), (0x10_0000, 8)] {
-            add(UInt64(value), bytes)
-        }
-        add(UInt64(code.count), 8)
-        add(UInt64(code.count), 8)
-        add(0x1000, 8)
-        file += [UInt8](repeating: 0, count: 0x1000 - file.count) + code
-        try Data(file).write(to: URL(fileURLWithPath: path))
+        try Data(TinyExecutable.file(code)).write(to: URL(fileURLWithPath: path))
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
