@@ -10,8 +10,8 @@ import VirtualMachine
 extension Machines {
     /// The built-in guest judges the interrupts: its own table of handlers, its own counts.
     @Suite struct PayloadTests {
-        private static func run(_ test: TestMachine, _ arguments: String = "") throws {
-            let end = try test.machine.run(.payload(path: Payload.path, arguments: arguments))
+        private static func run(_ test: TestMachine, _ arguments: String = "") async throws {
+            let end = try await test.run(.payload(path: Payload.path, arguments: arguments))
             let text = test.recording.text
             guard case .verdict(0) = end else {
                 Issue.record("\(end)\n\(text)")
@@ -21,21 +21,24 @@ extension Machines {
                 text.contains(
                     arguments.isEmpty ? "pass self" : "pass \(arguments.prefix { $0 != "," })"))
             #expect(!text.contains("fail "))
-            #expect(test.recording.events.isEmpty, "\(test.recording.events)")
+            let troubles = test.recording.events.filter {
+                if case .routesNearLimit = $0 { false } else { true }
+            }
+            #expect(troubles.isEmpty, "\(troubles)")
         }
 
         @Test(arguments: Chip.allCases, [1, 3])
-        func aMachineWithoutDevices(chip: Chip, processors: Int) throws {
-            try Self.run(try TestMachine(processors: processors, chip: chip))
+        func aMachineWithoutDevices(chip: Chip, processors: Int) async throws {
+            try await Self.run(try TestMachine(processors: processors, chip: chip))
         }
 
         @Test(
             .scenarios("T-X01", "T-X02", "T-X03", "T-X04", "T-X12", "T-P02", "T-P03", "T-K09"),
             .rules("VM-6", "VM-7", "VM-8", "VM-9"), arguments: Chip.allCases, [1, 2])
-        func aTesterOfThisProgram(chip: Chip, processors: Int) throws {
+        func aTesterOfThisProgram(chip: Chip, processors: Int) async throws {
             let test = try TestMachine(processors: processors, chip: chip)
             _ = try test.add("tester", .init(vectors: 64, slots: 8))
-            try Self.run(test)
+            try await Self.run(test)
             let figures = test.machine.figures
             #expect(figures.messages.delivered > 0 && figures.messages.failed == 0)
             #expect(figures.devices.first?.lost["reserved-vector"] != nil, "T-K09 was played")
@@ -44,10 +47,10 @@ extension Machines {
         }
 
         @Test(.rules("VM-6"), arguments: Chip.allCases)
-        func aWholeTable(chip: Chip) throws {
+        func aWholeTable(chip: Chip) async throws {
             let test = try TestMachine(processors: 2, chip: chip)
             _ = try test.add("tester", .init(vectors: 2048, messages: nil, hasPin: false))
-            try Self.run(test, "msix-count,unmask-many,storm")
+            try await Self.run(test, "msix-count,unmask-many,storm")
         }
 
         @Test(
@@ -63,8 +66,7 @@ extension Machines {
             try test.machine.connect("second", slot: 5, socket: server.path("second"))
             _ = try test.add("third", slot: 9, .init(vectors: 8))
             _ = try test.add("fourth", slot: 13, .init(vectors: 0, messages: nil))
-            let end = try await onThread { try Self.run(test) }
-            #expect(end == nil, "\(end.map { "\($0)" } ?? "")")
+            try await Self.run(test)
             let figures = test.machine.figures
             #expect(figures.events.attached > 0 && figures.events.refused == 0)
         }
@@ -79,33 +81,8 @@ extension Machines {
                 $0.overcommitsRoutes = true
             }
             try test.machine.connect("tester", socket: server.path("device"))
-            let problem = try await onThread {
-                let end = try test.machine.run(
-                    .payload(
-                        path: Payload.path, arguments: "msix-count,msix-mask,msix-retarget,storm"))
-                guard case .verdict(0) = end else {
-                    Issue.record("\(end)\n\(test.recording.text)")
-                    return
-                }
-            }
-            #expect(problem == nil)
+            try await Self.run(test, "msix-count,msix-mask,msix-retarget,storm")
             #expect(test.machine.figures.events.carried > 0, "those without a route are carried")
-        }
-
-        /// Runs `body` on a thread of its own: a machine's run would keep one of the pool's.
-        private func onThread(
-            _ body: @escaping @Sendable () throws -> Void
-        ) async throws -> (any Error)? {
-            await withCheckedContinuation { continuation in
-                do throws(HostError) {
-                    _ = try KernelThread(name: "test") {
-                        do {
-                            try body()
-                            continuation.resume(returning: nil)
-                        } catch { continuation.resume(returning: error) }
-                    }
-                } catch { continuation.resume(returning: error) }
-            }
         }
     }
 }

@@ -76,6 +76,7 @@ extension Machines {
                 let slot = try test.machine.connect("tester", socket: server.path("device"))
                 if cycle % 25 == 0 { Self.startFiring(test.machine, slot: slot, vectors: 4) }
                 #expect(test.machine.remove(slot: slot))
+                await Task.yield()
                 // The first cycles fill what is kept for later ones.
                 if cycle == 10 { before = try await Self.settled(test.machine, nil) }
             }
@@ -95,6 +96,7 @@ extension Machines {
                 let slot = try test.add("tester", .init(vectors: 4, messages: nil))
                 if cycle % 10 == 0 { Self.startFiring(test.machine, slot: slot, vectors: 4) }
                 #expect(test.machine.remove(slot: slot))
+                await Task.yield()
             }
             let after = try Self.held(test.machine)
             #expect(after.isNoMore(than: before), "\(after), before \(before)")

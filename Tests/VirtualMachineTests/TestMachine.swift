@@ -34,7 +34,7 @@ final class Recording: Sendable {
 }
 
 /// A machine for tests, with what it said.
-struct TestMachine {
+struct TestMachine: Sendable {
     let machine: Machine
     let recording = Recording()
 
@@ -52,6 +52,11 @@ struct TestMachine {
         } observe: { [recording] in
             recording.hear($0)
         }
+    }
+
+    /// Runs `image` on a thread of its own: a machine's run would keep one of the pool's.
+    func run(_ image: MachineImage) async throws -> MachineEnd {
+        try await OwnThread.run { [machine] () throws -> MachineEnd in try machine.run(image) }
     }
 
     func add(
@@ -92,4 +97,19 @@ struct TinyPayload: ~Copyable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     var image: MachineImage { .payload(path: path, arguments: "") }
+}
+
+/// Threads for what takes long and does not await.
+enum OwnThread {
+    static func run<Answer: Sendable>(
+        _ body: @escaping @Sendable () throws -> Answer
+    ) async throws -> Answer {
+        try await withCheckedThrowingContinuation { continuation in
+            do throws(HostError) {
+                _ = try KernelThread(name: "test") {
+                    continuation.resume(with: Result { try body() })
+                }
+            } catch { continuation.resume(throwing: error) }
+        }
+    }
 }
