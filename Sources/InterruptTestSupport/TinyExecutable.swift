@@ -1,7 +1,7 @@
 /// Programs of a few bytes, for machines in tests and benchmarks.
 public enum TinyExecutable {
-    /// An ELF executable for x86-64 (System V ABI, generic, 4) whose one segment is `code` at 1 MiB,
-    /// where it begins.
+    /// An ELF executable for x86-64 (System V ABI, generic, 4) whose one segment is `code` at
+    /// 1 MiB, where it begins.
     public static func file(_ code: [UInt8]) -> [UInt8] {
         var file: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 9)
         func add(_ value: Int, _ bytes: Int) {
