@@ -16,8 +16,10 @@ let package = Package(
                 "CFloor",
                 .product(name: "AcceleratorEngines", package: "carillon"),
                 .product(name: "DeviceModels", package: "carillon"),
+                .product(name: "InterruptTestSupport", package: "carillon"),
                 .product(name: "VFIOUserServer", package: "carillon"),
                 .product(name: "VFIOUserClient", package: "carillon"),
+                .product(name: "VirtualMachine", package: "carillon"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: [

@@ -24,6 +24,8 @@ enum MeasurementName: String, CaseIterable {
     case block
     case slices
     case accelerator
+    case routes
+    case exits
 
     func make() -> any Measurement {
         switch self {
@@ -39,6 +41,8 @@ enum MeasurementName: String, CaseIterable {
         case .block: BlockMeasurement()
         case .slices: SliceMeasurement()
         case .accelerator: AcceleratorMeasurement()
+        case .routes: RouteMeasurement()
+        case .exits: ExitMeasurement()
         }
     }
 }

@@ -37,6 +37,24 @@ int floor_copy(uint64_t size, uint64_t times);
 /// on one that has none.
 int floor_crc32c(uint64_t size, uint64_t times);
 
+// MARK: A machine
+
+/// Makes a machine of KVM's, one processor that listens and does not run, and `count` eventfds, at
+/// most 2048.
+int floor_kvm_start(int count);
+/// Gives the first `count` eventfds a route each and attaches them, one after the other: a whole
+/// table is handed over for each.
+int floor_kvm_unmask(int count);
+/// Has the kernel let go of them, one after the other.
+int floor_kvm_mask(int count);
+/// Writes to the first eventfd so many times; its vector is 0x20.
+int floor_kvm_signal(uint64_t times);
+/// Sends a message of `data` so many times, without a route.
+int floor_kvm_message(uint32_t data, uint64_t times);
+/// Whether `vector` waits at the processor; empties all of them.
+int floor_kvm_requested(int vector);
+void floor_kvm_stop(void);
+
 // MARK: Processors
 
 /// The processors that this thread may run on.
