@@ -150,7 +150,15 @@ extension Serving {
 
         /// 200 cycles with a client, a timer that runs and interrupts that a function signals.
         @Test(.rule("VU-53"), arguments: [Backing.software, .msix, .intx])
-        func twoHundredCyclesLeaveNothingBehind(backing: Backing) async throws {
+        func twoHundredCyclesLeaveNothingBehind(backing: Backing) async {
+            // In a process of its own: others open descriptors, too.
+            let name = backing.rawValue
+            await #expect(processExitsWith: .success) { [name = name as String] in
+                try await Self.twoHundredCycles(try #require(Backing(rawValue: name)))
+            }
+        }
+
+        private static func twoHundredCycles(_ backing: Backing) async throws {
             let server = try TestServer()
             let parent = Self.parent(backing)
             var counts: [Int] = []

@@ -29,7 +29,9 @@ final class RemoteDevice: BusDevice {
         var bound = RemoteInterrupts.Mechanism.none
         var isLineBound = false
         var powerState: UInt64 = 0
+        /// Why the server is not asked any more, and whether that was a failure.
         var failure: String?
+        var isFailed = false
         /// Accesses and interrupts that the server refused.
         var refusals: UInt64 = 0
         /// Messages of its own that arrived nowhere, by the words of their reasons.
@@ -134,6 +136,8 @@ final class RemoteDevice: BusDevice {
     /// The server is gone: nothing of the device arrives any more, and nothing of it is shown.
     private func lose(_ state: inout State, _ error: ClientError) {
         state.failure = "\(error)"
+        // What the machine's own end has cut is no failure.
+        state.isFailed = !isEnding.load(ordering: .relaxed)
         state.client.disconnect()
         state.interrupts.retire()
         state.windows.removeAll()
@@ -285,7 +289,8 @@ final class RemoteDevice: BusDevice {
             let ways = state.interrupts.figures
             return DeviceFigures(
                 name: name, slot: slot, lost: state.lost, refusals: state.refusals,
-                attached: ways.attached, carried: ways.carried, failure: state.failure)
+                attached: ways.attached, carried: ways.carried,
+                failure: state.isFailed ? state.failure : nil)
         }
     }
 }
