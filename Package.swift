@@ -157,13 +157,14 @@ let package = Package(
                 "PCIConfigSpace", "PlatformTypes", "Registers",
             ],
             path: "Tests/Support/FuzzTargets"),
-        .target(name: "LabSupport", path: "Tests/Support/LabSupport"),
+        .target(
+            name: "LabSupport", dependencies: ["TestTraits"], path: "Tests/Support/LabSupport"),
         .target(
             name: "ServerSupport",
             dependencies: [
                 "VFIOUserServer", "VFIOUserClient", "VFIOUserWire", "DeviceModels", "IRQDomains",
                 "LinuxKernel", "MessageSignaledInterrupts", "PCIConfigSpace", "PlatformTypes",
-                "Registers",
+                "Registers", "TestTraits",
             ],
             path: "Tests/Support/ServerSupport"),
         .testTarget(name: "RegistersTests", dependencies: ["Registers", "TestTraits"]),

@@ -24,7 +24,7 @@ struct GuestBlockTests {
             devices: [serving.device()])
         guest.variables = ["steps": steps]
         guest.processors = processors
-        return try guest.run(timeoutSeconds: 150)
+        return try guest.run()
     }
 
     @Test(.rules("BLK-1"), arguments: Lab.locate()?.kernels ?? [], ["", "HOST-RING=EPERM"])
@@ -68,7 +68,7 @@ struct GuestBlockTests {
     private static func boot(
         _ daemon: ServingDaemon, _ number: Int, steps: String
     ) throws -> GuestReport {
-        let report = try guest(daemon, number, steps: steps).run(timeoutSeconds: 150)
+        let report = try guest(daemon, number, steps: steps).run()
         try #require(report.isDone, "\(report.serial)\(report.diagnostics)\(daemon.log)")
         return report
     }
@@ -96,7 +96,7 @@ struct GuestBlockTests {
         let first = try Self.guest(daemon, 1, steps: "fill,11/check,11").start(in: scratch)
         let third = try Self.boot(daemon, 3, steps: "fill,33/check,33")
         #expect(third["vda.sectors"] == "16384")
-        #expect(first.waitForExit(timeoutSeconds: 150) == 0)
+        #expect(first.waitForExit() == 0)
         #expect(first.serial.contains("CARILLON done 0"), "\(first.serial)")
 
         // Another boot, another daemon: what was flushed is there, to the last sector.

@@ -59,7 +59,7 @@ struct GuestConsoleTests {
         ).start(in: scratch)
         // 64 KiB that nobody reads do not keep it.
         try #require(
-            guest.waitForSerial("CARILLON ready", timeoutSeconds: 60), "\(guest.serial)")
+            guest.waitForSerial("CARILLON ready"), "\(guest.serial)")
         let person = try Person(at: path, isTerminal: isTerminal)
         for number in 0..<50 {
             let word = "\(number)-" + String(repeating: "x", count: number * 7 % 200)
@@ -67,7 +67,7 @@ struct GuestConsoleTests {
             #expect(person.hear("heard \(number)-") == "heard \(word)")
         }
         try person.say("end")
-        #expect(guest.waitForExit(timeoutSeconds: 60) == 0)
+        #expect(guest.waitForExit() == 0)
         #expect(guest.serial.contains("CARILLON lines 50"), "\(guest.serial)")
         let report = try serving.report()
         #expect(report.booksBalance)

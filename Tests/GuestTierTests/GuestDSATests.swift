@@ -57,7 +57,7 @@ struct GuestDSATests {
     }
 
     private static func report(_ qemu: QEMUProcess, _ daemon: ServingDaemon) throws -> GuestReport {
-        let status = qemu.waitForExit(timeoutSeconds: 150)
+        let status = qemu.waitForExit()
         let ended = try #require(status, "\(qemu.serial)\(daemon.log)")
         return GuestReport(serial: qemu.serial, diagnostics: qemu.diagnostics, qemuStatus: ended)
     }
@@ -133,7 +133,7 @@ struct GuestDSATests {
         let guest = try Self.boot(
             daemon, steps: "enable/wait,freed/retry/dma,100,2/report"
         ).start(in: scratch)
-        #expect(guest.waitForSerial("CARILLON waiting freed", timeoutSeconds: 60))
+        #expect(guest.waitForSerial("CARILLON waiting freed"))
         #expect(try Self.interrupts(daemon).refused == 1)
         try daemon.verb("stop", "-u", ServingDaemon.uuid(2))
         guest.say("freed")
@@ -153,7 +153,7 @@ struct GuestDSATests {
         let guest = try Self.boot(
             daemon, steps: "enable/start,1500,4/wait,revoked/join/wait,seen/report"
         ).start(in: scratch)
-        #expect(guest.waitForSerial("CARILLON waiting revoked", timeoutSeconds: 60))
+        #expect(guest.waitForSerial("CARILLON waiting revoked"))
         for _ in 0..<3 {
             let said = try daemon.verb("dsa", "revoke", ServingDaemon.uuid(1))
             #expect(said.contains("handles revoked"))
@@ -163,7 +163,7 @@ struct GuestDSATests {
         try daemon.verb("stop", "-u", ServingDaemon.uuid(2))
         _ = try daemon.verb("dsa", "compact", "dsa0")
         guest.say("revoked")
-        #expect(guest.waitForSerial("CARILLON waiting seen", timeoutSeconds: 90))
+        #expect(guest.waitForSerial("CARILLON waiting seen"))
         let slots = try Self.interrupts(daemon).vectors.compactMap(\.path)
         #expect(
             slots.map { String($0.prefix { $0 != "," }) }.sorted() == ["ims 0", "ims 1", "ims 2"],
@@ -191,7 +191,7 @@ struct GuestDSATests {
         let guest = try Self.boot(
             daemon, steps: "enable/dma,100,2/wait,revoked/dma,20,2/report"
         ).start(in: scratch)
-        #expect(guest.waitForSerial("CARILLON waiting revoked", timeoutSeconds: 60))
+        #expect(guest.waitForSerial("CARILLON waiting revoked"))
         try daemon.verb("dsa", "revoke", ServingDaemon.uuid(1), "--limit", "2")
         // The driver asks for both handles anew, of its own accord.
         for _ in 0..<500 where try Self.interrupts(daemon).refused == 0 {}

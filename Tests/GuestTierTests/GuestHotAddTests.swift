@@ -55,15 +55,15 @@ struct GuestHotAddTests {
         boot.processors = 2
         let guest = try boot.start(in: scratch)
         try monitor.connect()
-        try #require(guest.waitForSerial("CARILLON waiting", timeoutSeconds: 60), "\(guest.serial)")
+        try #require(guest.waitForSerial("CARILLON waiting"), "\(guest.serial)")
 
         let before = try Self.size(of: daemon.processID)
         try daemon.verb("start", "-u", ServingDaemon.uuid(1), "-p", "p", "-t", "d")
         try monitor.execute("device_add", daemon.device(1, #""bus":"port0","id":"disk1""#))
-        try #require(guest.waitForSerial("CARILLON found", timeoutSeconds: 60), "\(guest.serial)")
+        try #require(guest.waitForSerial("CARILLON found"), "\(guest.serial)")
         #expect(try Self.held(daemon) == [3])
         try #require(
-            guest.waitForSerial("CARILLON gone 200", timeoutSeconds: 300),
+            guest.waitForSerial("CARILLON gone 200"),
             "\(guest.serial)\(daemon.log)")
         #expect(try Self.held(daemon) == [0], "each removal gave the vectors back")
         // It was the same client all the time.
@@ -76,7 +76,7 @@ struct GuestHotAddTests {
         try daemon.verb("start", "-u", ServingDaemon.uuid(2), "-p", "p", "-t", "d")
         try monitor.execute("device_add", daemon.device(2, #""bus":"port1","id":"disk2""#))
         try #require(
-            guest.waitForSerial("CARILLON busy", timeoutSeconds: 60),
+            guest.waitForSerial("CARILLON busy"),
             "\(guest.serial)\(daemon.log)")
         try daemon.verb("stop", "-u", ServingDaemon.uuid(2), "--force")
         #expect(try Self.held(daemon) == [0])

@@ -77,7 +77,7 @@ struct GuestSharingTests {
         deinit { qemu.kill() }
 
         func report() throws -> GuestReport {
-            #expect(qemu.waitForSerial("CARILLON holding", timeoutSeconds: 90))
+            #expect(qemu.waitForSerial("CARILLON holding"))
             return GuestReport(serial: qemu.serial, diagnostics: qemu.diagnostics, qemuStatus: 0)
         }
     }

@@ -115,7 +115,7 @@ struct GuestTesterTests {
         var boot = try Self.boot(program, kernel, tests: ["msix=2048"])
         boot.processors = 12
         boot.memoryMebibytes = 1024
-        let guest = try boot.run(timeoutSeconds: 240)
+        let guest = try boot.run()
 
         try #require(guest.isDone, "\(guest.serial)\(guest.diagnostics)\(program.log)")
         try Self.expectExact(guest, "msix", bound: 2048, each: 2)

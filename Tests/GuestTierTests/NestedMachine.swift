@@ -129,7 +129,7 @@ struct NestedMachine {
         guest.modules = ["kvm-amd"]
         guest.processors = 2
         guest.memoryMebibytes = 1024
-        let report = try guest.run(timeoutSeconds: 600)
+        let report = try guest.run()
         guard let text = report["machine.report"] else {
             throw LabError(
                 "carillon vm run", reason: "no report", diagnostics: report.serial)

@@ -36,14 +36,14 @@ final class ServingDaemon {
     private static func start(_ directory: String) throws -> ChildProcess {
         let process = try ChildProcess(
             try ServingProgram.path, ["serve", "--config", directory + "/config"])
-        #expect(process.waitForErrorOutput("verbs are answered", timeoutSeconds: 60))
+        #expect(process.waitForErrorOutput("verbs are answered"))
         return process
     }
 
     /// Kills it, and starts it anew.
     func dieAndComeBack() throws {
         process.kill()
-        _ = process.waitForExit(timeoutSeconds: 10)
+        _ = process.waitForExit()
         process = try Self.start(directory.path)
     }
 

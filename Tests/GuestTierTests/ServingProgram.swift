@@ -59,7 +59,7 @@ final class ServingProgram {
         process = try ChildProcess(
             try ServingProgram.path,
             ["serve", device, "--json"] + sockets + (devices == 1 ? ["--once"] : []) + arguments)
-        guard process.waitForErrorOutput("verbs are answered", timeoutSeconds: 10) else {
+        guard process.waitForErrorOutput("verbs are answered") else {
             throw LabError(
                 "carillon serve", reason: "it does not listen", diagnostics: process.errorText)
         }
@@ -67,7 +67,7 @@ final class ServingProgram {
 
     /// The report, once the client has gone and the program has ended.
     func report() throws(LabError) -> Report {
-        let status = process.waitForExit(timeoutSeconds: 10)
+        let status = process.waitForExit()
         guard status == 0 else {
             throw LabError(
                 "carillon serve", reason: "exit status \(status.map { "\($0)" } ?? "none")",

@@ -5,6 +5,7 @@ import KVM
 import LinuxKernel
 import PlatformTypes
 import Synchronization
+import TestTraits
 import Testing
 
 extension Trait where Self == ConditionTrait {
@@ -116,7 +117,7 @@ extension EventRouter {
 func eventually(
     _ condition: () throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
-    let deadline = MonotonicClock.nowNanoseconds + 60_000_000_000
+    let deadline = MonotonicClock.nowNanoseconds + Patience.nanoseconds
     while try !condition() {
         try #require(
             MonotonicClock.nowNanoseconds < deadline, "it never came to hold",
@@ -144,7 +145,7 @@ func openObjects() throws -> [String: Int] {
 func expectNothingLeft(
     since before: [String: Int], sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
-    let deadline = MonotonicClock.nowNanoseconds + 60_000_000_000
+    let deadline = MonotonicClock.nowNanoseconds + Patience.nanoseconds
     var left: [String] = []
     repeat {
         left = try openObjects().filter { kind, count in

@@ -37,7 +37,7 @@ struct KVMRouteTests {
         }
 
         func expect(_ vectors: [UInt8]) throws {
-            let deadline = MonotonicClock.nowNanoseconds + 120_000_000_000
+            let deadline = MonotonicClock.nowNanoseconds + Patience.nanoseconds
             while try processor.requestedVectors() != vectors {
                 try #require(MonotonicClock.nowNanoseconds < deadline, "\(vectors) never came")
                 sched_yield()

@@ -115,7 +115,7 @@ struct QTestTests {
 
     @Test func `A QEMU that died is reported, not waited for`() throws {
         qtest.qemu.kill()
-        let status = try #require(qtest.qemu.waitForExit(timeoutSeconds: 10))
+        let status = try #require(qtest.qemu.waitForExit())
         #expect(status == 128 + 9)
         let error = #expect(throws: LabError.self) { try qtest.inb(0x80) }
         #expect(error?.reason.contains("gone") == true)

@@ -73,7 +73,7 @@ struct BlockFileTests {
         while true {
             while let (place, outcome) = file.nextEnded() { outcomes[place] = outcome }
             if outcomes.count == count { return outcomes }
-            _ = try epoll.wait(into: &ready, timeoutMilliseconds: 10_000)
+            _ = try epoll.wait(into: &ready, timeoutMilliseconds: Patience.milliseconds)
         }
     }
 

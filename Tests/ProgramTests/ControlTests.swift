@@ -62,7 +62,9 @@ import VFIOUserClient
     }
 
     @Test func statusAndIRQsShowWhatAClientHas() throws {
-        let client = try VFIOUserClient(path: folder.appendingPathComponent("b").path)
+        let client = try VFIOUserClient(
+            path: folder.appendingPathComponent("b").path,
+            timeoutMilliseconds: Int(Patience.milliseconds))
         let ram = try GuestRAM(base: IOVA(0x1000), size: 1 << 16)
         try client.map(ram)
         let driver = try VirtioGuestDriver(client, ram: ram)
@@ -137,7 +139,9 @@ import VFIOUserClient
             environment: ["CARILLON_CONTROL": control], output: Pipe(), errors: Pipe())
         defer { recorder.terminate() }
         while (try? String(contentsOfFile: file, encoding: .utf8))?.isEmpty != false {}
-        let client = try VFIOUserClient(path: folder.appendingPathComponent("a").path)
+        let client = try VFIOUserClient(
+            path: folder.appendingPathComponent("a").path,
+            timeoutMilliseconds: Int(Patience.milliseconds))
         let ram = try GuestRAM(base: IOVA(0x1000), size: 1 << 16)
         try client.map(ram)
         let driver = try VirtioGuestDriver(client, ram: ram)

@@ -30,7 +30,8 @@ import VFIOUserClient
 
     @Test(.rules("SLICE-15", "VU-54")) func aClientIsAskedAndWaitedFor() throws {
         let daemon = try start(drainSeconds: 3600)
-        let client = try VFIOUserClient(path: socket)
+        let client = try VFIOUserClient(
+            path: socket, timeoutMilliseconds: Int(Patience.milliseconds))
         let event = try EventFD()
         try client.bind(.request, 0, to: event)
         daemon.process.terminate()
@@ -45,7 +46,8 @@ import VFIOUserClient
 
     @Test(.rule("SLICE-15")) func aClientThatStaysIsNotWaitedForForEver() throws {
         let daemon = try start(drainSeconds: 0)
-        let client = try VFIOUserClient(path: socket)
+        let client = try VFIOUserClient(
+            path: socket, timeoutMilliseconds: Int(Patience.milliseconds))
         daemon.process.terminate()
         #expect(daemon.waits(for: "not waited for any longer"))
         daemon.process.waitUntilExit()

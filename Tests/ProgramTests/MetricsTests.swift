@@ -46,7 +46,9 @@ import VFIOUserClient
     }
 
     private func client() throws -> (VFIOUserClient, VirtioGuestDriver) {
-        let client = try VFIOUserClient(path: folder.appendingPathComponent("a").path)
+        let client = try VFIOUserClient(
+            path: folder.appendingPathComponent("a").path,
+            timeoutMilliseconds: Int(Patience.milliseconds))
         let ram = try GuestRAM(base: IOVA(0x1000), size: 1 << 16)
         try client.map(ram)
         return (client, try VirtioGuestDriver(client, ram: ram))

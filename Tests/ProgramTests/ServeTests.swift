@@ -2,6 +2,7 @@ import Foundation
 import LinuxKernel
 import PlatformTypes
 import ProgramSupport
+import TestTraits
 import Testing
 import VFIOUserClient
 
@@ -47,7 +48,8 @@ import VFIOUserClient
     @Test func onceEndsWithTheFirstClientAndReportsItsInterrupts() throws {
         let output = Pipe()
         let process = try start(["--once", "--json", "--vectors", "1"], output: output)
-        let client = try VFIOUserClient(path: socket)
+        let client = try VFIOUserClient(
+            path: socket, timeoutMilliseconds: Int(Patience.milliseconds))
         let ram = try GuestRAM(base: IOVA(0x1000), size: 1 << 16)
         try client.map(ram)
         let driver = try VirtioGuestDriver(client, ram: ram)
@@ -70,7 +72,8 @@ import VFIOUserClient
         let folder = "/proc/\(process.processIdentifier)/fd"
         var counts: [Int] = []
         for number in 0..<100 {
-            let client = try VFIOUserClient(path: socket)
+            let client = try VFIOUserClient(
+                path: socket, timeoutMilliseconds: Int(Patience.milliseconds))
             let ram = try GuestRAM(base: IOVA(0x1000), size: 1 << 16)
             try client.map(ram)
             let driver = try VirtioGuestDriver(client, ram: ram)
@@ -88,7 +91,8 @@ import VFIOUserClient
 
     @Test func aRehearsedFaultIsToldAndTheNextCallWorks() throws {
         let process = try start(["--inject", "HOST-MAP=ENOMEM@1"], output: Pipe())
-        let client = try VFIOUserClient(path: socket)
+        let client = try VFIOUserClient(
+            path: socket, timeoutMilliseconds: Int(Patience.milliseconds))
         let ram = try GuestRAM(base: IOVA(0x1000), size: 1 << 16)
         let refused = #expect(throws: ClientError.self) { try client.map(ram) }
         guard case .refused = refused else {

@@ -125,7 +125,9 @@ import VFIOUserClient
 
     /// What a slice in use allows, until its client has gone.
     private func useAndStop(_ other: String) throws {
-        let client = try VFIOUserClient(path: folder.path + "/run/\(Self.first).sock")
+        let client = try VFIOUserClient(
+            path: folder.path + "/run/\(Self.first).sock",
+            timeoutMilliseconds: Int(Patience.milliseconds))
         let ram = try GuestRAM(base: IOVA(0x1000), size: 1 << 16)
         try client.map(ram)
         let driver = try VirtioGuestDriver(client, ram: ram)

@@ -68,7 +68,7 @@ struct QTestLifecycleTests {
                 lab: try Lab.required(), memoryMebibytes: 128,
                 arguments: ["-accel", "qtest", "-device", machine.deviceArgument()])
             // It aborts if it sees an error in place of an end.
-            #expect(second.waitForExit(timeoutSeconds: 10) == 1, "\(second.diagnostics)")
+            #expect(second.waitForExit() == 1, "\(second.diagnostics)")
         }
         #expect(
             machine.observer.events.contains { if case .turnedAway = $0 { true } else { false } })

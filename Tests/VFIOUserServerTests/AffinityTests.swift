@@ -60,7 +60,8 @@ extension Serving {
             // A thread of its own: tasks of other tests may hold all that there are for tasks.
             let firing = try KernelThread(name: "firing") {
                 do {
-                    let client = try VFIOUserClient(path: path, timeoutMilliseconds: 20_000)
+                    let client = try VFIOUserClient(
+                        path: path, timeoutMilliseconds: Int(Patience.milliseconds))
                     let guest = try BackedGuest(.msix, client, sources: 2)
                     while !hasMoved.isSet { try guest.fireAll(rounds: 1) }
                 } catch { Issue.record(error) }

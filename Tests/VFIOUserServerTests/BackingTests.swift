@@ -107,7 +107,8 @@ extension Serving {
                 for name in ["a", "b"] {
                     let path = server.path(name)
                     group.addTask {
-                        let client = try VFIOUserClient(path: path, timeoutMilliseconds: 20_000)
+                        let client = try VFIOUserClient(
+                            path: path, timeoutMilliseconds: Int(Patience.milliseconds))
                         let guest = try BackedGuest(.msix, client, sources: Self.sources)
                         try guest.fireAll(rounds: Int(rounds))
                     }

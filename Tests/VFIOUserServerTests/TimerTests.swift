@@ -23,7 +23,8 @@ extension Serving {
             var ready = [EpollSet.Ready](repeating: .init(), count: 1)
             var arrived: UInt64 = 0
             while arrived < count {
-                guard try epoll.wait(into: &ready, timeoutMilliseconds: 20_000) > 0 else { break }
+                guard try epoll.wait(into: &ready, timeoutMilliseconds: Patience.milliseconds) > 0
+                else { break }
                 arrived += event.drain()
             }
             return arrived

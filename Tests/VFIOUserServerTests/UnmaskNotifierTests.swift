@@ -18,7 +18,8 @@ extension Serving {
             let epoll = try EpollSet()
             try epoll.add(descriptor: event.raw, token: 0, interest: .readable)
             var ready = [EpollSet.Ready](repeating: .init(), count: 1)
-            guard try epoll.wait(into: &ready, timeoutMilliseconds: 20_000) == 1 else { return 0 }
+            guard try epoll.wait(into: &ready, timeoutMilliseconds: Patience.milliseconds) == 1
+            else { return 0 }
             return event.drain()
         }
 

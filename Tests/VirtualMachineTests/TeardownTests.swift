@@ -118,7 +118,7 @@ extension Machines {
 
         /// Descriptors and routes once the loop and the server have let go of what was removed.
         private static func settled(_ machine: Machine, _ wanted: Held?) async throws -> Held {
-            let deadline = MonotonicClock.nowNanoseconds + 20_000_000_000
+            let deadline = MonotonicClock.nowNanoseconds + Patience.nanoseconds
             var last = try held(machine)
             var same = 0
             while MonotonicClock.nowNanoseconds < deadline {

@@ -1,6 +1,7 @@
 import LabSupport
 import LinuxKernel
 import Synchronization
+import TestTraits
 
 /// QEMU's doorbell device: MSI-X vectors that fire whenever somebody signals an eventfd. The test
 /// plays the server from which QEMU has these eventfds (QEMU, "ivshmem-spec").
@@ -82,7 +83,8 @@ private final class ListenerBox: Sendable {
             (try? epoll.add(descriptor: listener.raw, token: 0, interest: .readable)) != nil
         else { return nil }
         var ready = [EpollSet.Ready](repeating: .init(), count: 1)
-        guard let count = try? epoll.wait(into: &ready, timeoutMilliseconds: 20_000), count == 1
+        guard let count = try? epoll.wait(into: &ready, timeoutMilliseconds: Patience.milliseconds),
+            count == 1
         else { return nil }
         return (try? listener.accept()) ?? nil
     }

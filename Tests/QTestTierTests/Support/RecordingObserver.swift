@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestTraits
 import VFIOUserServer
 
 /// Everything that a server told its operator, to be looked at and waited for from any thread.
@@ -39,7 +40,7 @@ final class RecordingObserver: Sendable {
     }
 
     /// Waits until this many connections have ended; false when the time is up first.
-    func waitForDepartures(_ count: Int, timeoutSeconds: Double = 10) -> Bool {
+    func waitForDepartures(_ count: Int, timeoutSeconds: Double = Patience.seconds) -> Bool {
         let deadline = Date(timeIntervalSinceNow: timeoutSeconds)
         changed.lock()
         defer { changed.unlock() }

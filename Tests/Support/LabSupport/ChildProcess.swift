@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
+import TestTraits
 
 /// A program the tests started, with everything it prints kept in memory. It dies with this object.
 package final class ChildProcess: Sendable {
@@ -55,7 +56,7 @@ package final class ChildProcess: Sendable {
     ///
     /// - Returns: its exit status, 128 plus the number of the signal that ended it, or nil when it
     ///   still ran after that time.
-    package func waitForExit(timeoutSeconds: Double) -> Int32? {
+    package func waitForExit(timeoutSeconds: Double = Patience.seconds) -> Int32? {
         let deadline = Date(timeIntervalSinceNow: timeoutSeconds)
         exit.lock()
         while exitStatus.withLock({ $0 }) == nil, exit.wait(until: deadline) {}
@@ -67,12 +68,14 @@ package final class ChildProcess: Sendable {
     }
 
     /// Waits until the standard output contains a text; false when it ended without or time is up.
-    func waitForOutput(_ text: String, timeoutSeconds: Double) -> Bool {
+    func waitForOutput(_ text: String, timeoutSeconds: Double = Patience.seconds) -> Bool {
         output.wait(for: text, until: Date(timeIntervalSinceNow: timeoutSeconds))
     }
 
     /// Waits until the error output contains a text; false when it ended without or time is up.
-    package func waitForErrorOutput(_ text: String, timeoutSeconds: Double) -> Bool {
+    package func waitForErrorOutput(_ text: String, timeoutSeconds: Double = Patience.seconds)
+        -> Bool
+    {
         errorOutput.wait(for: text, until: Date(timeIntervalSinceNow: timeoutSeconds))
     }
 
@@ -92,7 +95,7 @@ package final class ChildProcess: Sendable {
     /// Runs a program to its end; throws unless it succeeds within the time.
     package static func run(
         _ executable: String, _ arguments: [String], variables: [String: String] = [:],
-        timeoutSeconds: Double = 60,
+        timeoutSeconds: Double = Patience.seconds,
     ) throws(LabError) -> String {
         let child = try ChildProcess(executable, arguments, variables: variables)
         let status = child.waitForExit(timeoutSeconds: timeoutSeconds)

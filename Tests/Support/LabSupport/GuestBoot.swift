@@ -1,3 +1,5 @@
+import TestTraits
+
 /// One run of a stock Linux guest: a kernel of the lab boots, runs a scenario from `lab/guest/`,
 /// and powers off.
 package struct GuestBoot {
@@ -37,7 +39,7 @@ package struct GuestBoot {
     }
 
     /// Boots and waits for the end; throws when the guest does not power off within the time.
-    package func run(timeoutSeconds: Double = 90) throws(LabError) -> GuestReport {
+    package func run(timeoutSeconds: Double = Patience.seconds) throws(LabError) -> GuestReport {
         let directory = try TemporaryDirectory()
         let qemu = try start(in: directory)
         guard let status = qemu.waitForExit(timeoutSeconds: timeoutSeconds) else {

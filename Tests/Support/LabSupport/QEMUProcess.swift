@@ -1,3 +1,5 @@
+import TestTraits
+
 /// A running QEMU. It has only the devices its arguments name, and it dies with this object.
 package final class QEMUProcess: Sendable {
     private let process: ChildProcess
@@ -40,12 +42,12 @@ package final class QEMUProcess: Sendable {
     ///
     /// - Returns: its exit status, 128 plus the number of the signal that ended it, or nil when it
     ///   still ran after that time.
-    package func waitForExit(timeoutSeconds: Double) -> Int32? {
+    package func waitForExit(timeoutSeconds: Double = Patience.seconds) -> Int32? {
         process.waitForExit(timeoutSeconds: timeoutSeconds)
     }
 
     /// Waits until the serial port has sent a text; false when QEMU ended without or time is up.
-    package func waitForSerial(_ text: String, timeoutSeconds: Double) -> Bool {
+    package func waitForSerial(_ text: String, timeoutSeconds: Double = Patience.seconds) -> Bool {
         process.waitForOutput(text, timeoutSeconds: timeoutSeconds)
     }
 
@@ -53,7 +55,9 @@ package final class QEMUProcess: Sendable {
     package func say(_ line: String) { process.say(line) }
 
     /// Waits until QEMU has complained in these words; false when it ended without or time is up.
-    package func waitForDiagnostics(_ text: String, timeoutSeconds: Double) -> Bool {
+    package func waitForDiagnostics(_ text: String, timeoutSeconds: Double = Patience.seconds)
+        -> Bool
+    {
         process.waitForErrorOutput(text, timeoutSeconds: timeoutSeconds)
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestTraits
 
 /// QEMU's monitor, in its machine's words (QMP).
 package final class QMPMonitor {
@@ -15,7 +16,7 @@ package final class QMPMonitor {
     package var arguments: [String] { ["-qmp", "unix:\(path)"] }
 
     /// Waits for QEMU, and agrees that commands follow.
-    package func connect(timeoutSeconds: Double = 20) throws(LabError) {
+    package func connect(timeoutSeconds: Double = Patience.seconds) throws(LabError) {
         guard try socket.accept(until: Date(timeIntervalSinceNow: timeoutSeconds)) else {
             throw LabError("QEMU's monitor", reason: "QEMU does not connect")
         }
@@ -27,7 +28,7 @@ package final class QMPMonitor {
     /// - Parameter arguments: a JSON object.
     package func execute(_ command: String, _ arguments: String = "{}") throws(LabError) {
         let words = #"{"execute":"\#(command)","arguments":\#(arguments)}"#
-        let deadline = Date(timeIntervalSinceNow: 20)
+        let deadline = Date(timeIntervalSinceNow: Patience.seconds)
         guard socket.send(words) else {
             throw LabError(command, reason: "QEMU has gone")
         }

@@ -1,4 +1,5 @@
 import Foundation
+import TestTraits
 
 /// A QEMU without a guest: the test itself plays the processor and reads and writes ports and
 /// memory over QEMU's qtest protocol (QEMU's `system/qtest.c`). Half a second a scenario.
@@ -31,7 +32,7 @@ package final class QTest {
     ///   - arguments: more arguments for QEMU, for example `-trace`.
     package init(
         lab: Lab, devices: [String], arguments: [String] = [], memoryMebibytes: Int = 128,
-        sharesMemory: Bool = true, timeoutSeconds: Double = 10,
+        sharesMemory: Bool = true, timeoutSeconds: Double = Patience.seconds,
     ) throws(LabError) {
         self.timeoutSeconds = timeoutSeconds
         directory = try TemporaryDirectory()
@@ -42,9 +43,7 @@ package final class QTest {
             arguments: ["-accel", "qtest", "-qtest", "unix:\(path)", "-qtest-log", "none"]
                 + devices.flatMap { ["-device", $0] } + arguments)
         // QEMU connects first and makes its devices then: the clock's answer comes when all is up.
-        // How soon it starts says nothing of it: guests of other tests may have the processors.
-        let patience = timeoutSeconds < 10 ? timeoutSeconds : 120
-        guard try socket.accept(until: Date(timeIntervalSinceNow: patience)) else {
+        guard try socket.accept(until: Date(timeIntervalSinceNow: timeoutSeconds)) else {
             throw LabError(
                 "start QEMU", reason: "it did not connect in time", diagnostics: qemu.diagnostics)
         }

@@ -1,5 +1,6 @@
 import LinuxKernel
 import Synchronization
+import TestTraits
 public import VFIOUserServer
 
 /// The events of a server, in order, and the wait for one.
@@ -29,7 +30,8 @@ public final class RecordingEvents: Sendable {
         var ready = [EpollSet.Ready](repeating: .init(), count: 1)
         while true {
             if let value = all.lazy.compactMap(pick).first { return value }
-            guard try epoll.wait(into: &ready, timeoutMilliseconds: 20_000) > 0 else { return nil }
+            guard try epoll.wait(into: &ready, timeoutMilliseconds: Patience.milliseconds) > 0
+            else { return nil }
             _ = arrival.drain()
         }
     }
@@ -57,7 +59,8 @@ public final class RecordingEvents: Sendable {
         while true {
             let found = all.compactMap(pick)
             if found.count >= number { return found[number - 1] }
-            guard try epoll.wait(into: &ready, timeoutMilliseconds: 20_000) > 0 else { return nil }
+            guard try epoll.wait(into: &ready, timeoutMilliseconds: Patience.milliseconds) > 0
+            else { return nil }
             _ = arrival.drain()
         }
     }

@@ -2,6 +2,7 @@ public import DeviceModels
 import Foundation
 public import IRQDomains
 import LinuxKernel
+import TestTraits
 public import VFIOUserClient
 public import VFIOUserServer
 
@@ -56,6 +57,6 @@ public final class TestServer {
 
     /// Connects a client that follows the rules.
     public func client(_ name: String = "device") throws -> VFIOUserClient {
-        try VFIOUserClient(path: path(name), timeoutMilliseconds: 20_000)
+        try VFIOUserClient(path: path(name), timeoutMilliseconds: Int(Patience.milliseconds))
     }
 }
