@@ -92,7 +92,7 @@ public final class Accelerator: Sendable {
         self.name = name
         self.configuration = configuration
         var groups: [EngineGroup] = []
-        for _ in 0..<configuration.groups { groups.append(try EngineGroup()) }
+        for _ in 0..<configuration.groups { groups.append(EngineGroup()) }
         self.groups = groups
         for engine in 0..<configuration.engines {
             let group = groups[engine % groups.count]

@@ -13,12 +13,9 @@ final class EngineGroup: Sendable {
 
     private let state: Mutex<EngineQueues>
     /// Engines wait here while there is nothing to do.
-    private let wake: KernelSemaphore
+    private let wake = ThreadSemaphore()
 
-    init() throws(HostError) {
-        state = Mutex(EngineQueues())
-        wake = try KernelSemaphore()
-    }
+    init() { state = Mutex(EngineQueues()) }
 
     /// Changes queues, and wakes engines for what there is to do then.
     func change<Result>(_ body: (inout EngineQueues) -> sending Result) -> sending Result {
@@ -81,10 +78,7 @@ final class MemberSignals: Sendable {
     /// Something has ended.
     let ready: EventFD
     /// Nothing runs any more, for one that waits for that.
-    let quiet: KernelSemaphore
+    let quiet = ThreadSemaphore()
 
-    init() throws(HostError) {
-        ready = try EventFD()
-        quiet = try KernelSemaphore()
-    }
+    init() throws(HostError) { ready = try EventFD() }
 }

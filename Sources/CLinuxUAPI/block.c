@@ -177,27 +177,6 @@ int uapi_wait_readable(int fd) {
     return 0;
 }
 
-int uapi_semaphore_create(void) {
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE);
-    return fd < 0 ? -errno : fd;
-}
-
-int uapi_semaphore_post(int fd) {
-    uint64_t one = 1;
-    while (write(fd, &one, sizeof one) < 0) {
-        if (errno != EINTR) return -errno;
-    }
-    return 0;
-}
-
-int uapi_semaphore_wait(int fd) {
-    uint64_t one;
-    while (read(fd, &one, sizeof one) < 0) {
-        if (errno != EINTR) return -errno;
-    }
-    return 0;
-}
-
 int uapi_block_open(const char *path, int read_only, struct uapi_file *file) {
     int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return -errno;

@@ -59,16 +59,9 @@ public final class EventRouter: Sendable {
         observe: @escaping @Sendable (HostError) -> Void
     ) throws(HostError) {
         try self.init(table: table, sender: sender, observe: observe)
-        let place = try LoopPlace()
-        do {
-            let ticket = LoopPlace.Ticket(place)
-            loop.post { [self, ticket] loop in
-                ticket.use { () throws(HostError) in
-                    try loop.add(CourierSource(courier, of: self))
-                }
-            }
+        try loop.perform { [self] (loop) throws(HostError) in
+            try loop.add(CourierSource(courier, of: self))
         }
-        try place.wait()
     }
 
     deinit {

@@ -71,7 +71,7 @@ public final class Machine: Sendable {
             of: machine, chip: configuration.chip, limit: configuration.routes,
             overcommits: configuration.overcommitsRoutes)
         let sender = MessageSender(to: machine, format: .x2apic) { memory.store($0) }
-        let life = try MachineLife()
+        let life = MachineLife()
         self.life = life
         let started = try LoopHandle.start(name: "machine") { observe(.host($0)) }
         let loop = started.handle
@@ -162,7 +162,7 @@ public final class Machine: Sendable {
     /// Loads `image`, and runs the machine until its end. Call once.
     public func run(_ image: MachineImage) throws(MachineError) -> MachineEnd {
         let program = try image.program(
-            for: configuration.layout, isSplit: configuration.chip == .split, hugePages: false)
+            for: configuration.layout, isSplit: configuration.chip == .split)
         program.load(into: parts.memory)
         do throws(HostError) {
             let vcpus = try makeProcessors(program.start)

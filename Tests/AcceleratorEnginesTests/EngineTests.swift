@@ -64,7 +64,7 @@ import Testing
     func everyDescriptorEndsOnce(engines: Int) throws {
         let accelerator = try Accelerator(
             name: "a", .init(dedicatedQueues: 4, engines: engines, groups: 1))
-        let memory = try GatedMemory()
+        let memory = GatedMemory()
         let shares = try (0..<4).map { try accelerator.share(for: "\($0)", Self.shape()) }
         for share in shares {
             share.open(0, Self.limits())
@@ -91,7 +91,7 @@ import Testing
 
     @Test(.rule("DSA-14")) func queuesTakeTurnsByTheirPriority() throws {
         let accelerator = try Accelerator(name: "a", .init(engines: 1))
-        let memory = try GatedMemory()
+        let memory = GatedMemory()
         let share = try accelerator.share(for: "s", Self.shape(queues: 2))
         share.open(0, Self.limits(priority: 3))
         share.open(1, Self.limits(priority: 1))
@@ -110,7 +110,7 @@ import Testing
 
     @Test(.rule("DSA-14")) func aDrainBeginsWhenWhatWasBeforeHasEnded() throws {
         let accelerator = try Accelerator(name: "a", .init(engines: 2))
-        let memory = try GatedMemory()
+        let memory = GatedMemory()
         let share = try accelerator.share(for: "s", Self.shape())
         share.open(0, Self.limits())
         share.resume(memory, Self.handles(3))
@@ -128,7 +128,7 @@ import Testing
 
     @Test(.rule("DSA-17")) func aPauseWaitsForWhatHasBegun() throws {
         let accelerator = try Accelerator(name: "a", .init(engines: 2))
-        let memory = try GatedMemory()
+        let memory = GatedMemory()
         let share = try accelerator.share(for: "s", Self.shape())
         share.open(0, Self.limits())
         share.resume(memory, Self.handles(1))
@@ -159,7 +159,7 @@ import Testing
 
     @Test(.rules("DSA-14", "DSA-17")) func aBatchGoesOnWithTheMemoryThatThereIsThen() throws {
         let accelerator = try Accelerator(name: "a", .init(engines: 1))
-        let (before, after) = (try GatedMemory(), try GatedMemory())
+        let (before, after) = (GatedMemory(), GatedMemory())
         let share = try accelerator.share(for: "s", Self.shape())
         share.open(0, Self.limits())
         share.resume(before, Self.handles(1))
@@ -191,7 +191,7 @@ import Testing
 
     @Test(.rules("DSA-5", "DSA-17")) func whatIsDroppedDoesNotGoOn() throws {
         let accelerator = try Accelerator(name: "a", .init(engines: 1))
-        let memory = try GatedMemory()
+        let memory = GatedMemory()
         let share = try accelerator.share(for: "s", Self.shape())
         share.open(0, Self.limits())
         share.resume(memory, Self.handles(1))
@@ -222,7 +222,7 @@ import Testing
     @Test(.rule("DSA-14"), arguments: [false, true])
     func aFenceAfterAFailureEndsItsBatch(hasFence: Bool) throws {
         let accelerator = try Accelerator(name: "a", .init(engines: 2))
-        let memory = try GatedMemory()
+        let memory = GatedMemory()
         let share = try accelerator.share(for: "s", Self.shape())
         share.open(0, Self.limits())
         share.resume(memory, Self.handles(1))

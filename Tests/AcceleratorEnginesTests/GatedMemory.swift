@@ -12,16 +12,11 @@ final class GatedMemory: ThreadMemory {
 
     private let state = Mutex(State())
     /// An access to the gate's page has begun, and waits.
-    let entered: KernelSemaphore
+    let entered = ThreadSemaphore()
     /// Lets one of them go on.
-    let gate: KernelSemaphore
+    let gate = ThreadSemaphore()
     /// Reads of this page wait at the gate.
     static let gatedPage: UInt64 = 0x3000
-
-    init() throws(HostError) {
-        entered = try KernelSemaphore()
-        gate = try KernelSemaphore()
-    }
 
     func note(_ word: String) { state.withLock { $0.log.append(word) } }
     var log: [String] { state.withLock { $0.log } }

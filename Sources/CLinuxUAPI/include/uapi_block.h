@@ -67,12 +67,6 @@ int64_t uapi_perform(const struct uapi_request *request);
 /// Waits until `fd` can be read.
 int uapi_wait_readable(int fd);
 
-/// A counter that threads wait for (eventfd with EFD_SEMAPHORE).
-int uapi_semaphore_create(void);
-int uapi_semaphore_post(int fd);
-/// Waits until the counter is not zero, and takes one of it.
-int uapi_semaphore_wait(int fd);
-
 struct uapi_file {
     uint64_t bytes;
     uint32_t block_bytes;

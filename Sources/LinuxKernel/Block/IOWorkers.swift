@@ -40,14 +40,14 @@ final class IOWorkers: Sendable {
 
     private let jobs = Mutex<[Job]>([])
     /// Counts jobs that no thread has taken.
-    private let waiting: KernelSemaphore
+    private let waiting = ThreadSemaphore()
 
-    private init() throws(HostError) { waiting = try KernelSemaphore() }
+    private init() {}
 
     /// The workers of this process; the first call starts them, and they stay.
     static func shared() throws(HostError) -> IOWorkers {
         if let pool = pool.withLock({ $0 }) { return pool }
-        let made = try IOWorkers()
+        let made = IOWorkers()
         let first = try KernelThread(name: "carillon-io-0") { made.work() }
         _ = consume first
         for number in 1..<count {

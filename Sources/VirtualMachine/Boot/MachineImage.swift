@@ -11,13 +11,12 @@ public enum MachineImage: Sendable {
 
     /// Reads the file, and says where everything goes.
     func program(
-        for layout: MachineLayout, isSplit: Bool, hugePages: Bool
+        for layout: MachineLayout, isSplit: Bool
     ) throws(MachineError) -> MachineProgram {
         switch self {
         case .payload(let path, let arguments):
             var options = PayloadImage.Options()
             options.arguments = arguments
-            options.hasHugePages = hugePages
             options.isInterruptChipSplit = isSplit
             return try Self.payload(path, options, layout)
         case .kernel(let path, let initrd, let commandLine):

@@ -1,6 +1,5 @@
 import EventLoops
 import LinuxKernel
-import Synchronization
 
 /// What devices have on the machine's loop, by a number of their own.
 private final class LoopTenants {
@@ -37,24 +36,6 @@ extension EventLoop {
 }
 
 extension LoopHandle {
-    /// Has the loop do `work` and waits for what comes of it. Not from the loop's own thread.
-    ///
-    /// - Throws: what `work` throws; `HOST-THREAD` if the loop has ended.
-    func perform(
-        _ work: @escaping @Sendable (EventLoop) throws(HostError) -> Void
-    ) throws(HostError) {
-        let answer = LoopAnswer()
-        // The loop has the only ticket: it answers when it is dropped with work that was not done.
-        let isAccepted = post { [ticket = LoopTicket(answer)] loop in
-            do throws(HostError) {
-                try work(loop)
-                ticket.give(.success(()))
-            } catch { ticket.give(.failure(error)) }
-        }
-        guard isAccepted else { throw LoopAnswer.ended }
-        try answer.wait().get()
-    }
-
     /// Has the loop let go of everything of tenant `number`, and returns once it has. A loop that
     /// has ended has let go of everything.
     func dismiss(_ number: UInt64) {
@@ -62,38 +43,6 @@ extension LoopHandle {
             try perform { loop in loop.dismiss(number) }
         } catch { return }
     }
-}
-
-/// An answer that one thread waits for and another gives, once.
-private final class LoopAnswer: Sendable {
-    static let ended = HostError(.thread, "use", "a loop that has ended", errno: 3)
-
-    private let given = Mutex<Result<Void, HostError>?>(nil)
-    private let semaphore = ThreadSemaphore()
-
-    func give(_ answer: Result<Void, HostError>) {
-        let isFirst = given.withLock { given in
-            defer { if given == nil { given = answer } }
-            return given == nil
-        }
-        if isFirst { semaphore.post() }
-    }
-
-    func wait() -> Result<Void, HostError> {
-        semaphore.wait()
-        return given.withLock { $0 } ?? .failure(Self.ended)
-    }
-}
-
-/// The duty to answer; whoever lets go of it undone has answered that the loop has ended.
-private final class LoopTicket: Sendable {
-    private let answer: LoopAnswer
-
-    init(_ answer: LoopAnswer) { self.answer = answer }
-
-    deinit { answer.give(.failure(LoopAnswer.ended)) }
-
-    func give(_ result: Result<Void, HostError>) { answer.give(result) }
 }
 
 /// A timer of a device at the loop. It stays there whether it runs or not.

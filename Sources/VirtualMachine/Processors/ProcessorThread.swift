@@ -11,10 +11,8 @@ final class MachineLife: Sendable {
     }
 
     private let state = Mutex(State())
-    private let ended: KernelSemaphore
+    private let ended = ThreadSemaphore()
     private let isOver = Atomic(false)
-
-    init() throws(HostError) { ended = try KernelSemaphore() }
 
     /// Whether the machine has come to its end.
     var hasEnded: Bool { isOver.load(ordering: .acquiring) }
