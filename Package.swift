@@ -101,7 +101,7 @@ let package = Package(
             name: "carillon",
             dependencies: [
                 "AcceleratorEngines", "MediatedDevices", "VFIOUserServer", "VFIOUserClient",
-                "VirtualMachine", "InterruptDelivery", "MachineModels", "DeviceModels",
+                "VirtualMachine", "InterruptDelivery", "KVM", "MachineModels", "DeviceModels",
                 "IRQDomains", "MessageSignaledInterrupts", "InterruptTrace",
                 "LinuxKernel", "PlatformTypes",
                 "Registers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -158,7 +158,8 @@ let package = Package(
             ],
             path: "Tests/Support/FuzzTargets"),
         .target(
-            name: "LabSupport", dependencies: ["TestTraits"], path: "Tests/Support/LabSupport"),
+            name: "LabSupport", dependencies: ["LinuxKernel", "TestTraits"],
+            path: "Tests/Support/LabSupport"),
         .target(
             name: "ServerSupport",
             dependencies: [
@@ -202,7 +203,8 @@ let package = Package(
         .testTarget(
             name: "PCIConfigSpaceTests",
             dependencies: [
-                "MessageSignaledInterrupts", "PCIConfigSpace", "Registers", "TestTraits",
+                "LabSupport", "MessageSignaledInterrupts", "PCIConfigSpace", "Registers",
+                "TestTraits",
             ]),
         .testTarget(
             name: "MachineModelsTests",
@@ -233,12 +235,14 @@ let package = Package(
         .testTarget(
             name: "LinuxKernelTests",
             dependencies: ["LinuxKernel", "PlatformTypes", "Registers", "TestTraits"]),
-        .target(name: "ProgramSupport", path: "Tests/Support/ProgramSupport"),
+        .target(
+            name: "ProgramSupport", dependencies: ["LabSupport"],
+            path: "Tests/Support/ProgramSupport"),
         .testTarget(
             name: "ProgramTests",
             dependencies: [
-                "carillon", "ProgramSupport", "LinuxKernel", "PlatformTypes", "Registers",
-                "TestTraits", "VFIOInterface", "VFIOUserClient",
+                "carillon", "LabSupport", "ProgramSupport", "LinuxKernel", "PlatformTypes",
+                "Registers", "TestTraits", "VFIOInterface", "VFIOUserClient",
             ]),
         .testTarget(
             name: "VFIOUserServerTests",

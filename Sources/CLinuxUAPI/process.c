@@ -9,12 +9,16 @@
 #include <linux/kvm.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(pthread_t) == sizeof(uint64_t), "a thread travels as 64 bits");
@@ -95,6 +99,97 @@ int uapi_thread_start(
 int uapi_thread_join(uint64_t thread) { return -pthread_join((pthread_t)thread, NULL); }
 int uapi_thread_detach(uint64_t thread) { return -pthread_detach((pthread_t)thread); }
 int uapi_thread_interrupt(uint64_t thread) { return -pthread_kill((pthread_t)thread, SIGUSR1); }
+
+// MARK: Programs
+
+// The strings that follow each other in `text`, as posix_spawn(3) takes them.
+static char **vector_of(const char *text, size_t count) {
+    char **vector = calloc(count + 1, sizeof *vector);
+    if (!vector) return NULL;
+    for (size_t index = 0; index < count; index++) {
+        vector[index] = (char *)text;
+        text += strlen(text) + 1;
+    }
+    return vector;
+}
+
+static int prepare(
+    posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, const int *streams) {
+    int failure = 0;
+    for (int number = 0; number < 3 && !failure; number++) {
+        failure = streams[number] < 0
+                      ? posix_spawn_file_actions_addopen(actions, number, "/dev/null", O_RDWR, 0)
+                      : posix_spawn_file_actions_adddup2(actions, streams[number], number);
+    }
+    if (!failure) failure = posix_spawn_file_actions_addclosefrom_np(actions, 3);
+    sigset_t signals;
+    sigemptyset(&signals);
+    if (!failure) failure = posix_spawnattr_setsigmask(attributes, &signals);
+    sigfillset(&signals);
+    if (!failure) failure = posix_spawnattr_setsigdefault(attributes, &signals);
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    return failure ? failure : posix_spawnattr_setflags(attributes, flags);
+}
+
+static int spawn(char **words, char **variables, const int *streams, pid_t *process) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int failure = posix_spawn_file_actions_init(&actions);
+    if (failure) return failure;
+    failure = posix_spawnattr_init(&attributes);
+    if (!failure) {
+        failure = prepare(&actions, &attributes, streams);
+        if (!failure) {
+            failure = posix_spawn(process, words[0], &actions, &attributes, words, variables);
+        }
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return failure;
+}
+
+static int pidfd_of(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
+int uapi_spawn(
+    const char *words, size_t words_count, const char *variables, size_t variables_count,
+    const int *streams, int *pidfd) {
+    char **argv = vector_of(words, words_count);
+    char **envp = vector_of(variables, variables_count);
+    pid_t process = -1;
+    int failure = argv && envp ? spawn(argv, envp, streams, &process) : ENOMEM;
+    free(argv);
+    free(envp);
+    if (failure) return -failure;
+    *pidfd = pidfd_of(process);
+    if (*pidfd >= 0) return process;
+    failure = errno;
+    kill(process, SIGKILL);
+    while (waitpid(process, NULL, 0) < 0 && errno == EINTR) continue;
+    return -failure;
+}
+
+int uapi_spawned_signal(int pidfd, int signal) {
+    return answer((int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+}
+
+int uapi_spawned_wait(int pidfd) {
+    siginfo_t facts;
+    int result;
+    do {
+        result = waitid(P_PIDFD, (id_t)pidfd, &facts, WEXITED);
+    } while (result < 0 && errno == EINTR);
+    if (result < 0) return -errno;
+    return facts.si_code == CLD_EXITED ? facts.si_status : 256 + facts.si_status;
+}
+
+int uapi_spawned_poll(int pidfd, int milliseconds) {
+    struct pollfd waited = {.fd = pidfd, .events = POLLIN};
+    int result;
+    do {
+        result = poll(&waited, 1, milliseconds);
+    } while (result < 0 && errno == EINTR);
+    return answer(result);
+}
 
 // MARK: Limits, entropy, /proc, /dev/kvm
 

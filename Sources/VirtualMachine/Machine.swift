@@ -2,7 +2,7 @@ public import DeviceModels
 import EventLoops
 import IRQDomains
 public import InterruptDelivery
-import KVM
+public import KVM
 public import LinuxKernel
 public import MachineModels
 import Registers
@@ -105,7 +105,8 @@ public final class Machine: Sendable {
     /// Away from memory, devices and chips.
     private static let privatePages: UInt64 = 0xfffb_c000
 
-    private static func needs(_ chip: RouteTable.Chip) -> [KVMCapability] {
+    /// What the kernel must have for a machine whose I/O APIC is there.
+    public static func needs(_ chip: RouteTable.Chip) -> [KVMCapability] {
         [
             .userMemory, .routes, .irqfd, .messages, .x2apic, .immediateExit,
             chip == .kernel ? .chip : .splitChip,

@@ -1,4 +1,6 @@
 import Foundation
+import LabSupport
+import LinuxKernel
 import ProgramSupport
 import Testing
 
@@ -105,9 +107,11 @@ import Testing
         let outcome = try CarillonProgram.run(["doctor", "--json"])
         #expect(outcome.status == 0)
         let findings = try JSONDecoder().decode([Finding].self, from: Data(outcome.output.utf8))
-        let subjects = [
-            "kernel objects", "io_uring", "/dev/kvm", "QEMU", "open files", "locked memory",
-        ]
+        let machines =
+            KVMNode.isUsable ? ["vm run --chip kernel", "vm run --chip split"] : []
+        let subjects =
+            ["kernel objects", "io_uring", "/dev/kvm"] + machines
+            + ["QEMU", "open files", "locked memory"]
         #expect(findings.map(\.subject) == subjects)
         for finding in findings where finding.state != "good" {
             #expect(finding.advice?.hasSuffix(".") == true, "\(finding.subject) has no advice")
@@ -126,15 +130,8 @@ import Testing
         let words = try CarillonProgram.run(["qemu-args", "--socket", socket]).output
         let json = try CarillonProgram.run(["qemu-args", "--socket", socket, "--json"]).output
         let expected = try JSONDecoder().decode([String].self, from: Data(json.utf8))
-        let shell = Process()
-        let pipe = Pipe()
-        shell.executableURL = URL(fileURLWithPath: "/bin/sh")
-        shell.arguments = ["-c", "printf '%s\\n' " + words]
-        shell.standardOutput = pipe
-        try shell.run()
-        let data = pipe.fileHandleForReading.readDataToEndOfFile()
-        shell.waitUntilExit()
-        let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
+        let printed = try ChildProcess.run("/bin/sh", ["-c", "printf '%s\\n' " + words])
+        let lines = printed.split(separator: "\n").map(String.init)
         #expect(lines == expected)
         #expect(lines.last?.contains("vfio-user-pci") == true)
     }

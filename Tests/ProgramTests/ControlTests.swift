@@ -1,4 +1,5 @@
 import Foundation
+import LabSupport
 import LinuxKernel
 import PlatformTypes
 import ProgramSupport
@@ -10,7 +11,7 @@ import VFIOUserClient
 /// The control socket of a running server, asked by the verbs and by whoever else connects.
 @Suite(.endsWhenHung) struct ControlTests: ~Copyable {
     private let folder: URL
-    private let server: Process
+    private let server: SpawnedProcess
 
     init() throws {
         folder = FileManager.default.temporaryDirectory

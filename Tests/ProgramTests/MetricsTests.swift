@@ -1,4 +1,5 @@
 import Foundation
+import LabSupport
 import PlatformTypes
 import ProgramSupport
 import TestTraits
@@ -12,7 +13,7 @@ import VFIOUserClient
 /// A server that is scraped and looked at while a client uses its device.
 @Suite(.endsWhenHung) struct MetricsTests: ~Copyable {
     private let folder: URL
-    private let server: Process
+    private let server: SpawnedProcess
     private let url: URL
 
     init() throws {

@@ -1,4 +1,5 @@
 import Foundation
+import LabSupport
 import LinuxKernel
 import PlatformTypes
 import ProgramSupport
@@ -20,7 +21,7 @@ import VFIOUserClient
     private var socket: String { folder.appendingPathComponent("device.sock").path }
 
     /// Starts a server and returns once it listens: its first line of log says so.
-    private func start(_ arguments: [String], output: Pipe) throws -> Process {
+    private func start(_ arguments: [String], output: Pipe) throws -> SpawnedProcess {
         let errors = Pipe()
         let process = try CarillonProgram.start(
             ["serve", "virtio-rng", "--socket", socket] + arguments, output: output,
@@ -40,8 +41,7 @@ import VFIOUserClient
         let process = try start([], output: Pipe())
         #expect(FileManager.default.fileExists(atPath: socket))
         kill(process.processIdentifier, signal)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        #expect(process.waitUntilExit() == 0)
         #expect(!FileManager.default.fileExists(atPath: socket))
     }
 
@@ -56,8 +56,7 @@ import VFIOUserClient
         #expect(driver.policy == .one)
         #expect(try driver.request(32).count == 32)
         client.disconnect()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        #expect(process.waitUntilExit() == 0)
         let data = output.fileHandleForReading.readDataToEndOfFile()
         let report = try JSONDecoder().decode(Report.self, from: data)
         #expect(report.booksBalance)
@@ -85,8 +84,7 @@ import VFIOUserClient
         }
         #expect(counts.first == counts.last)
         process.terminate()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        #expect(process.waitUntilExit() == 0)
     }
 
     @Test func aRehearsedFaultIsToldAndTheNextCallWorks() throws {
@@ -104,8 +102,7 @@ import VFIOUserClient
         #expect(try driver.request(32).count == 32)
         client.disconnect()
         process.terminate()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        #expect(process.waitUntilExit() == 0)
     }
 
     /// The first accept that this server makes is that of a verb.
@@ -116,8 +113,7 @@ import VFIOUserClient
         let again = try CarillonProgram.run(["status", "--control", socket])
         #expect(again.status == 0, "\(again.errors)")
         process.terminate()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        #expect(process.waitUntilExit() == 0)
     }
 
     @Test func aPathInAMissingFolderIsRefusedWithAdvice() throws {
@@ -134,8 +130,7 @@ import VFIOUserClient
         #expect(second.errors.contains("EADDRINUSE"))
         #expect(FileManager.default.fileExists(atPath: socket))
         process.terminate()
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        #expect(process.waitUntilExit() == 0)
     }
 
     private struct Report: Decodable {

@@ -1,4 +1,5 @@
 import Foundation
+import LabSupport
 import LinuxKernel
 import PlatformTypes
 import ProgramSupport
@@ -59,7 +60,7 @@ import VFIOUserClient
 
         try useAndStop(made[0])
         daemon.end()
-        #expect(daemon.process.terminationStatus == 0)
+        #expect(daemon.process.waitUntilExit() == 0)
         #expect(!folder.exists("run/control"))
     }
 
@@ -188,8 +189,7 @@ import VFIOUserClient
         let dump = try lines("list", "-d", "--dumpjson", "-p", "tester0")[0]
         #expect(dump.contains(#""mdev_type":"test-4","start":"manual""#))
         let second = try folder.start()
-        second.process.waitUntilExit()
-        #expect(second.process.terminationStatus == 1)
+        #expect(second.process.waitUntilExit() == 1)
         #expect(second.log.contains("HOST-FILE"))
         daemon.end()
     }

@@ -1,4 +1,5 @@
 import Foundation
+import LabSupport
 import ProgramSupport
 import TestTraits
 import Testing
@@ -29,17 +30,10 @@ import Testing
     }
 
     private static func run(_ program: String, _ arguments: [String]) throws -> (Int32, String) {
-        let process = Process()
         let output = Pipe()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
+        let process = try SpawnedProcess(program, arguments, output: output, errors: output)
         let text = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: text, as: UTF8.self))
+        return (process.waitUntilExit() ?? -1, String(decoding: text, as: UTF8.self))
     }
 
     @Test(.rule("SLICE-10"), arguments: [nil, "200000"] as [String?])
@@ -57,8 +51,7 @@ import Testing
         var last = socket.next()
         while last == "WATCHDOG=1" { last = socket.next() }
         #expect(last == "STOPPING=1")
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        #expect(process.waitUntilExit() == 0)
     }
 
     @Test(

@@ -37,6 +37,22 @@ static inline uint64_t uapi_monotonic_nanoseconds(void) {
 
 enum uapi_limit { UAPI_LIMIT_DESCRIPTORS = 0, UAPI_LIMIT_LOCKED_MEMORY = 1 };
 
+/// Starts a program. It has `streams` as 0, 1 and 2, or /dev/null for -1, no other descriptor of
+/// this process, and no signal blocked or ignored.
+///
+/// `words` are the path and the arguments, and `variables` the environment: strings one after the
+/// other, each with its NUL, `words_count` and `variables_count` of them.
+///
+/// The answer is its number; `pidfd` refers to it.
+int uapi_spawn(
+    const char *words, size_t words_count, const char *variables, size_t variables_count,
+    const int *streams, int *pidfd);
+int uapi_spawned_signal(int pidfd, int signal);
+/// Waits until it has ended, and takes its status: 0 to 255, or 256 plus the signal's number.
+int uapi_spawned_wait(int pidfd);
+/// Waits for its end, which is not taken: 1, or 0 after so many milliseconds; -1 for ever.
+int uapi_spawned_poll(int pidfd, int milliseconds);
+
 /// UINT64_MAX stands for no limit.
 int uapi_get_limit(int limit, uint64_t *soft, uint64_t *hard);
 int uapi_set_limit(int limit, uint64_t soft, uint64_t hard);

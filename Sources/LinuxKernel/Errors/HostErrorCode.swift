@@ -17,6 +17,7 @@ extension HostError {
             case mapRange = "HOST-MAP-RANGE"
             case entropy = "HOST-ENTROPY"
             case thread = "HOST-THREAD"
+            case program = "HOST-PROGRAM"
             case limit = "HOST-LIMIT"
             case processFiles = "HOST-PROC"
             case file = "HOST-FILE"
@@ -85,6 +86,8 @@ extension HostError {
         public static var entropy: Code { Code(.entropy) }
         /// A thread could not be started.
         public static var thread: Code { Code(.thread) }
+        /// A program could not be started.
+        public static var program: Code { Code(.program) }
         /// A resource limit could not be read or raised.
         public static var limit: Code { Code(.limit) }
         /// /proc does not show this process.
@@ -149,6 +152,7 @@ extension HostError.Code {
         case .mapRange: "A file is shorter than the range to map."
         case .entropy: "The kernel gave no random bytes."
         case .thread: "A thread could not be started."
+        case .program: "A program could not be started."
         case .limit: "A resource limit could not be read or raised."
         case .processFiles: "/proc does not show this process."
         case .file: "A file or a directory could not be read, written or removed."
@@ -192,6 +196,7 @@ extension HostError.Code {
         case .mapRange: "Make the file at least as long as the range, then map it again."
         case .entropy: "Check that a seccomp filter allows getrandom."
         case .thread: "Raise the limit of threads (ulimit -u, or TasksMax= of the service)."
+        case .program: "Check that it is there and can be executed, and the limit of processes."
         case .limit: "Raise the hard limit (LimitNOFILE= or LimitMEMLOCK= of the service)."
         case .processFiles: "Mount /proc in this process's file system."
         case .file: "Check the path, its owner and mode, and the space on its file system."

@@ -1,5 +1,8 @@
 import Foundation
+import InterruptDelivery
+import KVM
 import LinuxKernel
+import VirtualMachine
 
 /// Looks at the machine, one thing after another.
 struct Examination {
@@ -9,7 +12,7 @@ struct Examination {
     private let environment = ProcessInfo.processInfo.environment
 
     func findings() -> [Finding] {
-        [kernelObjects(), ring(), kvm(), qemu(), descriptors(), lockedMemory()]
+        [kernelObjects(), ring(), kvm()] + machines() + [qemu(), descriptors(), lockedMemory()]
     }
 
     private func kernelObjects() -> Finding {
@@ -63,6 +66,37 @@ struct Examination {
         }
     }
 
+    /// What `carillon vm run` finds in a KVM that can be used.
+    private func machines() -> [Finding] {
+        guard KVMNode.isUsable else { return [] }
+        do throws(HostError) {
+            let system = try KVMSystem()
+            return [machine(system, .kernel, "kernel"), machine(system, .split, "split")]
+        } catch {
+            return [
+                Finding(
+                    subject: "vm run", state: .note, observation: error.description,
+                    advice: error.advice)
+            ]
+        }
+    }
+
+    private func machine(
+        _ system: borrowing KVMSystem, _ chip: RouteTable.Chip, _ name: String
+    ) -> Finding {
+        var missing: [String] = []
+        for capability in Machine.needs(chip) where system.value(of: capability) == 0 {
+            missing.append(capability.description)
+        }
+        let routes = system.value(of: .routes)
+        return Finding(
+            subject: "vm run --chip \(name)", state: missing.isEmpty ? .good : .note,
+            observation: missing.isEmpty
+                ? "possible, with \(routes) routes" : "lacks \(missing.joined(separator: ", "))",
+            advice: missing.isEmpty
+                ? nil : "Use the other chip, or a newer kernel with these capabilities.")
+    }
+
     private func descriptors() -> Finding {
         limit("open files", { () throws(HostError) in try ResourceLimits.descriptors }) { limit in
             let isEnough = limit.hard >= Self.descriptorsWanted
@@ -112,7 +146,8 @@ struct Examination {
                     "make lab obtains one without installing it; or install QEMU 10.1 or newer, "
                     + "or name one in CARILLON_QEMU.")
         }
-        guard let banner = output(of: path, ["--version"])?.split(separator: "\n").first else {
+        guard let banner = output(of: path, ["--version"])?.split(separator: "\n").first
+        else {
             return Finding(
                 subject: "QEMU", state: .note, observation: "\(path) does not run",
                 advice: "Check that it is an executable for this machine.")
@@ -144,17 +179,14 @@ struct Examination {
         return (environment["XDG_CACHE_HOME"] ?? home + "/.cache") + "/carillon/lab"
     }
 
+    /// What a program writes; nil if it does not run, or fails.
     private func output(of path: String, _ arguments: [String]) -> String? {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
         let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return nil }
+        let writing = pipe.fileHandleForWriting
+        let program = try? SpawnedProgram(
+            path, arguments, variables: environment, .init(output: writing.fileDescriptor))
+        guard let program, (try? writing.close()) != nil else { return nil }
         let data = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return process.terminationStatus == 0 ? String(decoding: data, as: UTF8.self) : nil
+        return program.wait() == .exited(0) ? String(decoding: data, as: UTF8.self) : nil
     }
 }

@@ -36,7 +36,7 @@ struct CallOuts: Sendable {
     let complain: @Sendable (String) -> Void
 
     /// How long a script may take.
-    private static let patience = Duration.seconds(60)
+    private static let patienceMilliseconds: Int32 = 60_000
     /// The status of a script that is for other types.
     private static let notMine: Int32 = 2
     /// What is kept of a script's complaint.
@@ -115,16 +115,13 @@ struct CallOuts: Sendable {
         do {
             let input = try Self.file("definition", try JSONEncoder().encode(change.definition))
             let errors = try Self.file("complaint", Data())
-            let process = Process()
-            process.executableURL = URL(filePath: script)
-            process.arguments = [
+            let arguments = [
                 "-t", change.definition.type, "-e", event.rawValue, "-a", change.action.rawValue,
                 "-s", state.rawValue, "-u", change.id.description, "-p", change.parent,
             ]
-            process.standardInput = input
-            process.standardOutput = FileHandle.nullDevice
-            process.standardError = errors
-            let status = try await Self.run(process)
+            let status = try await Self.run(
+                script, arguments,
+                .init(input: input.fileDescriptor, errors: errors.fileDescriptor))
             try errors.seek(toOffset: 0)
             let said = try errors.read(upToCount: Self.most) ?? Data()
             return Outcome(
@@ -137,22 +134,32 @@ struct CallOuts: Sendable {
         }
     }
 
-    /// Runs it to its end, or kills it when its time is over.
-    private static func run(_ process: Process) async throws -> Int32 {
-        let (ends, end) = AsyncStream.makeStream(of: Int32.self)
-        process.terminationHandler = {
-            end.yield($0.terminationReason == .exit ? $0.terminationStatus : -1)
-            end.finish()
+    /// Runs it to its end, or kills it when its time is over; -1 for a script that was killed.
+    private static func run(
+        _ script: String, _ arguments: [String], _ streams: SpawnedProgram.Streams
+    ) async throws -> Int32 {
+        let program = try SpawnedProgram(
+            script, arguments, variables: ProcessInfo.processInfo.environment, streams)
+        return try await withCheckedThrowingContinuation { continuation in
+            do throws(HostError) {
+                _ = try KernelThread(name: "call-out") {
+                    let end = program.wait(milliseconds: patienceMilliseconds) ?? end(program)
+                    continuation.resume(returning: status(end))
+                }
+            } catch {
+                _ = end(program)
+                continuation.resume(throwing: error)
+            }
         }
-        try process.run()
-        let pid = process.processIdentifier
-        let limit = Task {
-            try await Task.sleep(for: patience)
-            kill(pid, SIGKILL)
-        }
-        defer { limit.cancel() }
-        for await status in ends { return status }
-        return -1
+    }
+
+    private static func end(_ program: SpawnedProgram) -> SpawnedProgram.End? {
+        program.send(SIGKILL)
+        return program.wait()
+    }
+
+    private static func status(_ end: SpawnedProgram.End?) -> Int32 {
+        if case .exited(let status) = end { status } else { -1 }
     }
 
     /// A file without a name: a script that does not read it keeps nobody waiting.

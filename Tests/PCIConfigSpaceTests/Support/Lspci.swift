@@ -1,4 +1,5 @@
 import Foundation
+import LabSupport
 import PCIConfigSpace
 import Testing
 
@@ -30,16 +31,9 @@ enum Lspci {
             .appendingPathComponent("carillon-\(UUID().uuidString).lspci")
         try Data(config.lspciDump().utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: path ?? "/usr/bin/lspci")
-        process.arguments = ["-vv", "-n", "-F", file.path]
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let text = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return String(decoding: text, as: UTF8.self).split(separator: "\n").map {
+        let text = try ChildProcess.run(
+            path ?? "/usr/bin/lspci", ["-vv", "-n", "-F", file.path])
+        return text.split(separator: "\n").map {
             renamed.reduce($0.trimmingCharacters(in: .whitespaces)) { line, words in
                 line.replacing(words.0, with: words.1)
             }

@@ -1,15 +1,12 @@
 import Foundation
 import Glibc
-import Synchronization
 import TestTraits
 
 /// A program the tests started, with everything it prints kept in memory. It dies with this object.
 package final class ChildProcess: Sendable {
-    private let process: Process
+    private let process: SpawnedProcess
     private let output: OutputLog
     private let errorOutput: OutputLog
-    private let exit = NSCondition()
-    private let exitStatus = Mutex<Int32?>(nil)
     private let input: Pipe?
 
     /// Starts a program. Variables are added to the environment of the tests.
@@ -22,27 +19,11 @@ package final class ChildProcess: Sendable {
         input = takesInput ? Pipe() : nil
         let outputPipe = Pipe()
         let errorPipe = Pipe()
-        process = Process()
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
-        process.standardInput = input ?? FileHandle.nullDevice
-        process.standardOutput = outputPipe
-        process.standardError = errorPipe
+        process = try SpawnedProcess(
+            executable, arguments, variables: variables, input: input, output: outputPipe,
+            errors: errorPipe)
         output = OutputLog(reading: outputPipe.fileHandleForReading)
         errorOutput = OutputLog(reading: errorPipe.fileHandleForReading)
-        process.terminationHandler = { [weak self] process in
-            self?.recordExit(ChildProcess.status(of: process))
-        }
-        do {
-            try process.run()
-        } catch {
-            throw LabError("start \(executable)", reason: "\(error)")
-        }
-    }
-
-    deinit {
-        kill()
     }
 
     /// Its process.
@@ -58,17 +39,16 @@ package final class ChildProcess: Sendable {
     ///   still ran after that time.
     package func waitForExit(timeoutSeconds: Double = Patience.seconds) -> Int32? {
         let deadline = Date(timeIntervalSinceNow: timeoutSeconds)
-        exit.lock()
-        while exitStatus.withLock({ $0 }) == nil, exit.wait(until: deadline) {}
-        exit.unlock()
-        guard let status = exitStatus.withLock({ $0 }) else { return nil }
+        guard let status = process.waitUntilExit(timeoutSeconds: timeoutSeconds) else {
+            return nil
+        }
         _ = output.waitForEnd(until: deadline)
         _ = errorOutput.waitForEnd(until: deadline)
         return status
     }
 
     /// Waits until the standard output contains a text; false when it ended without or time is up.
-    func waitForOutput(_ text: String, timeoutSeconds: Double = Patience.seconds) -> Bool {
+    package func waitForOutput(_ text: String, timeoutSeconds: Double = Patience.seconds) -> Bool {
         output.wait(for: text, until: Date(timeIntervalSinceNow: timeoutSeconds))
     }
 
@@ -80,16 +60,14 @@ package final class ChildProcess: Sendable {
     }
 
     /// Writes a line to the program's standard input, which it has.
-    func say(_ line: String) {
+    package func say(_ line: String) {
         precondition(input != nil, "a program that is talked to has an input")
         try? input?.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8))
     }
 
     /// Ends the program at once if it still runs.
     package func kill() {
-        if process.isRunning {
-            _ = Glibc.kill(process.processIdentifier, SIGKILL)
-        }
+        process.terminate(by: SIGKILL)
     }
 
     /// Runs a program to its end; throws unless it succeeds within the time.
@@ -105,19 +83,5 @@ package final class ChildProcess: Sendable {
             throw LabError(command, reason: reason, diagnostics: child.errorText)
         }
         return child.outputText
-    }
-
-    private func recordExit(_ status: Int32) {
-        exitStatus.withLock { $0 = status }
-        exit.lock()
-        exit.broadcast()
-        exit.unlock()
-    }
-
-    private static func status(of process: Process) -> Int32 {
-        switch process.terminationReason {
-        case .uncaughtSignal: 128 + process.terminationStatus
-        default: process.terminationStatus
-        }
     }
 }

@@ -1,4 +1,5 @@
 package import Foundation
+package import LabSupport
 
 /// The program as a user runs it: the binary that was built with the tests.
 package enum CarillonProgram {
@@ -21,16 +22,9 @@ package enum CarillonProgram {
     /// Starts the program; what it writes goes to `output` and `errors`.
     package static func start(
         _ arguments: [String], environment: [String: String] = [:], output: Pipe, errors: Pipe
-    ) throws -> Process {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
-        return process
+    ) throws -> SpawnedProcess {
+        try SpawnedProcess(
+            path, arguments, variables: environment, output: output, errors: errors)
     }
 
     /// Runs the program to its end.
@@ -43,9 +37,8 @@ package enum CarillonProgram {
             arguments, environment: environment, output: output, errors: errors)
         let text = output.fileHandleForReading.readDataToEndOfFile()
         let complaints = errors.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
         return Outcome(
-            status: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
+            status: process.waitUntilExit() ?? -1, output: String(decoding: text, as: UTF8.self),
             errors: String(decoding: complaints, as: UTF8.self))
     }
 }

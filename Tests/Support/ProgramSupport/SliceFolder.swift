@@ -1,4 +1,5 @@
 package import Foundation
+package import LabSupport
 
 /// A folder with a configuration of slices, the daemons that serve it, and their verbs. It goes
 /// with this object.
@@ -63,17 +64,17 @@ package final class SliceFolder {
 /// A daemon that runs, or ran.
 package final class RunningDaemon {
     /// Its process.
-    package let process: Process
+    package let process: SpawnedProcess
     /// What it has logged, as far as it was waited for.
     package private(set) var log = ""
     private let errors: FileHandle
 
-    init(_ process: Process, log: FileHandle) {
+    init(_ process: SpawnedProcess, log: FileHandle) {
         self.process = process
         errors = log
     }
 
-    deinit { if process.isRunning { end(by: SIGKILL) } }
+    deinit { end(by: SIGKILL) }
 
     /// Reads its log until it says so; false if it ends before.
     @discardableResult
@@ -91,7 +92,7 @@ package final class RunningDaemon {
 
     /// Ends it by a signal, and waits for that.
     package func end(by signal: Int32 = SIGTERM) {
-        kill(process.processIdentifier, signal)
+        process.terminate(by: signal)
         process.waitUntilExit()
     }
 }
