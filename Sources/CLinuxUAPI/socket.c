@@ -48,15 +48,27 @@ static int address_of(const char *path, struct sockaddr_un *address) {
     return 0;
 }
 
-int uapi_unix_connect(int fd, const char *path) {
+static int set_timeout(int fd, int option, int64_t milliseconds) {
+    struct timeval limit = {
+        .tv_sec = milliseconds / 1000,
+        .tv_usec = (milliseconds % 1000) * 1000,
+    };
+    return answer(setsockopt(fd, SOL_SOCKET, option, &limit, sizeof limit));
+}
+
+int uapi_unix_connect(int fd, const char *path, int64_t milliseconds) {
     struct sockaddr_un address;
     int failure = address_of(path, &address);
+    if (failure < 0) return failure;
+    // A connection that waits for room in the server's queue takes the time of a send.
+    failure = set_timeout(fd, SO_SNDTIMEO, milliseconds);
     if (failure < 0) return failure;
     int result;
     do {
         result = connect(fd, (struct sockaddr *)&address, sizeof address);
     } while (result < 0 && errno == EINTR);
-    return answer(result);
+    if (result < 0) return -errno;
+    return set_timeout(fd, SO_SNDTIMEO, 0);
 }
 
 int uapi_unix_bind(int fd, const char *path, uint32_t mode) {
@@ -99,11 +111,7 @@ int uapi_peer_credentials(int fd, struct uapi_credentials *credentials) {
 }
 
 int uapi_set_receive_timeout(int fd, int64_t milliseconds) {
-    struct timeval limit = {
-        .tv_sec = milliseconds / 1000,
-        .tv_usec = (milliseconds % 1000) * 1000,
-    };
-    return answer(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit));
+    return set_timeout(fd, SO_RCVTIMEO, milliseconds);
 }
 
 int uapi_pending_bytes(int fd) {

@@ -17,10 +17,12 @@ public final class VFIOUserClient {
 
     /// Connects to the server at `path` and agrees on a version.
     ///
-    /// - Parameter timeoutMilliseconds: how long to wait for each reply.
+    /// - Parameter timeoutMilliseconds: how long to wait for a connection and for each reply; 0 for
+    ///   ever.
     public init(path: String, timeoutMilliseconds: Int = 5000) throws(ClientError) {
         do throws(HostError) {
-            let stream = try UnixStream.connect(path: path)
+            let stream = try UnixStream.connect(
+                path: path, timeoutMilliseconds: timeoutMilliseconds)
             try stream.setReceiveTimeout(milliseconds: timeoutMilliseconds)
             channel = ClientChannel(stream, timeoutMilliseconds: timeoutMilliseconds)
         } catch { throw .host(error) }

@@ -76,6 +76,11 @@ extension KernelObjects {
             let waiting = try UnixStream.connect(path: directory.file("socket"))
             #expect(listenError("socket")?.errno == EADDRINUSE)
             #expect(waiting.pendingBytes == 0)
+            let error = failure { () throws(HostError) in
+                _ = try UnixStream.connect(path: directory.file("socket"), timeoutMilliseconds: 1)
+            }
+            #expect(error?.code == .connect)
+            #expect(error?.errno == EAGAIN)
             live.close()
         }
 

@@ -35,7 +35,8 @@ int uapi_unlink(const char *path);
 
 int uapi_unix_socket(int nonblocking);
 int uapi_unix_pair(int *pair);
-int uapi_unix_connect(int fd, const char *path);
+/// Connects, waiting for room in the queue of the server for at most so long; 0 for ever.
+int uapi_unix_connect(int fd, const char *path, int64_t milliseconds);
 
 /// Sends `text` as one datagram to `path`; a path that begins with @ is one of the abstract
 /// namespace.

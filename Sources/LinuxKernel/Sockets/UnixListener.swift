@@ -120,7 +120,7 @@ public struct UnixListener: ~Copyable, Sendable {
         let probe = OwnedDescriptor(
             adopting: try HostError.check(
                 uapi_unix_socket(1), .socket, "create", "a socket to probe \(address.string)"))
-        let answer = address.connect(probe.raw)
+        let answer = address.connect(probe.raw, milliseconds: 0)
         if answer == -ENOENT { return }
         guard answer == -ECONNREFUSED else { throw inUse(address) }
         _ = try HostError.check(

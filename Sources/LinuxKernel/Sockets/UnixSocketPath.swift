@@ -50,10 +50,10 @@ struct UnixSocketPath: Sendable {
         return unsafe uapi_unlink(string)
     }
 
-    /// connect(2): 0 or -errno.
-    func connect(_ socket: CInt) -> CInt {
+    /// connect(2): 0 or -errno; EAGAIN if the server's queue stays full for so long.
+    func connect(_ socket: CInt, milliseconds: Int) -> CInt {
         // SAFETY: the shim reads the string only during the call.
-        unsafe uapi_unix_connect(socket, string)
+        unsafe uapi_unix_connect(socket, string, Int64(milliseconds))
     }
 
     /// Gives the path to its owner and group, and then its mode.

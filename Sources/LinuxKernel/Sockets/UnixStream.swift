@@ -52,14 +52,25 @@ public struct UnixStream: ~Copyable, Sendable {
         self.descriptor = descriptor
     }
 
-    /// Connects to the server that listens on `path`. Waits while its queue is full.
-    public static func connect(path: String) throws(HostError) -> UnixStream {
+    /// Connects to the server that listens on `path`.
+    ///
+    /// - Parameter timeoutMilliseconds: how long to wait while its queue is full; 0 for ever.
+    /// - Throws: `HOST-CONNECT`, with EAGAIN when the queue stayed full.
+    public static func connect(
+        path: String, timeoutMilliseconds: Int = 0
+    ) throws(HostError) -> UnixStream {
         let address = try UnixSocketPath(path)
         let socket = OwnedDescriptor(
             adopting: try HostError.check(
                 uapi_unix_socket(0), .socket, "create", "a socket for \(path)"))
         try HostFaults.meet(.connect, "connect to", path)
-        _ = try HostError.check(address.connect(socket.raw), .connect, "connect to", path)
+        let connected = address.connect(socket.raw, milliseconds: timeoutMilliseconds)
+        guard connected != -EAGAIN else {
+            throw HostError(
+                .connect, "connect to", path, errno: EAGAIN,
+                advice: "The server takes no connection: it is busy, or it hangs.")
+        }
+        _ = try HostError.check(connected, .connect, "connect to", path)
         return UnixStream(connected: socket)
     }
 

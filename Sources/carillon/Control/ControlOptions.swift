@@ -17,7 +17,7 @@ struct ControlOptions: ParsableArguments {
     /// Asks the server; throws what the user is told if it does not answer or says no.
     func ask(_ request: ControlRequest) throws -> ControlReply {
         let path = try self.path()
-        let stream = try UnixStream.connect(path: path)
+        let stream = try UnixStream.connect(path: path, timeoutMilliseconds: 20_000)
         try stream.setReceiveTimeout(milliseconds: 20_000)
         var line = [UInt8](try JSONEncoder().encode(request))
         line.append(UInt8(ascii: "\n"))
