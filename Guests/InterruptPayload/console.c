@@ -2,7 +2,7 @@
 
 #include "machine.h"
 
-enum { LINE_STATUS = 5, TRANSMITTER_EMPTY = 1 << 5 };
+enum { LINE_STATUS = 5, DATA_READY = 1 << 0, TRANSMITTER_EMPTY = 1 << 5 };
 
 static void print_byte(uint8_t byte) {
     while (!(port_read8(PORT_SERIAL + LINE_STATUS) & TRANSMITTER_EMPTY)) relax();
@@ -29,6 +29,12 @@ void print_decimal(uint64_t value) { print_number(value, 10); }
 void print_hex(uint64_t value) {
     print("0x");
     print_number(value, 16);
+}
+
+bool is_typed(void) {
+    if (!(port_read8(PORT_SERIAL + LINE_STATUS) & DATA_READY)) return false;
+    port_read8(PORT_SERIAL);
+    return true;
 }
 
 _Noreturn void finish(uint32_t verdict) {

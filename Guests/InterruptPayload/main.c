@@ -26,24 +26,26 @@ struct scenario {
     const char *name;
     bool (*run)(struct tester *tester);
     bool needs_tester;
+    bool needs_name;
 };
 
 static const struct scenario scenarios[] = {
-    {"self", scenario_self, false},
-    {"enumerate", scenario_enumerate, false},
-    {"bars", scenario_bars, true},
-    {"msix-count", scenario_msix_count, true},
-    {"msix-mask", scenario_msix_mask, true},
-    {"msix-retarget", scenario_msix_retarget, true},
-    {"msix-same-message", scenario_msix_same_message, true},
-    {"msi", scenario_msi, true},
-    {"intx", scenario_intx, true},
-    {"ims", scenario_ims, true},
-    {"mechanisms", scenario_mechanisms, true},
-    {"reset", scenario_reset, true},
-    {"bad-messages", scenario_bad_messages, true},
-    {"storm", scenario_storm, true},
-    {"unmask-many", scenario_unmask_many, true},
+    {"self", scenario_self, false, false},
+    {"enumerate", scenario_enumerate, false, false},
+    {"bars", scenario_bars, true, false},
+    {"msix-count", scenario_msix_count, true, false},
+    {"msix-mask", scenario_msix_mask, true, false},
+    {"msix-retarget", scenario_msix_retarget, true, false},
+    {"msix-same-message", scenario_msix_same_message, true, false},
+    {"msi", scenario_msi, true, false},
+    {"intx", scenario_intx, true, false},
+    {"ims", scenario_ims, true, false},
+    {"mechanisms", scenario_mechanisms, true, false},
+    {"reset", scenario_reset, true, false},
+    {"bad-messages", scenario_bad_messages, true, false},
+    {"storm", scenario_storm, true, false},
+    {"unmask-many", scenario_unmask_many, true, false},
+    {"hold", scenario_hold, true, true},
 };
 
 enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
@@ -58,7 +60,7 @@ static bool is_word(const char *at, const char *word) {
 }
 
 // The arguments are names, of what is to be run, and names after a minus, of what is not.
-static bool is_wanted(const char *name) {
+static bool is_wanted(const char *name, bool needs_name) {
     const char *at = (const char *)information->arguments;
     bool has_names = false, is_named = false;
     while (at && *at) {
@@ -71,7 +73,7 @@ static bool is_wanted(const char *name) {
         while (*at && !is_separator(*at)) at++;
         while (is_separator(*at)) at++;
     }
-    return !has_names || is_named;
+    return is_named || (!has_names && !needs_name);
 }
 
 static bool is_scenario(const char *at) {
@@ -144,7 +146,7 @@ static uint32_t run_all(void) {
     uint32_t line = 0, failed = 0;
     for (uint32_t number = 0; number < SCENARIOS; number++) {
         const struct scenario *scenario = &scenarios[number];
-        if (!is_wanted(scenario->name)) continue;
+        if (!is_wanted(scenario->name, scenario->needs_name)) continue;
         uint32_t times = scenario->needs_tester ? testers_found : 1;
         for (uint32_t index = 0; index < times; index++) {
             line += 1;

@@ -24,6 +24,8 @@ bool scenario_reset(struct tester *tester);
 bool scenario_bad_messages(struct tester *tester);
 bool scenario_storm(struct tester *tester);
 bool scenario_unmask_many(struct tester *tester);
+// Only when it is asked for by name.
+bool scenario_hold(struct tester *tester);
 
 // How many entries of a table are looked at where all would take too long.
 enum { SAMPLES = 5 };

@@ -1,3 +1,4 @@
+import DeviceModels
 import IRQDomains
 import LabSupport
 import MessageSignaledInterrupts

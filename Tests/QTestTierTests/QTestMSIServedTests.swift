@@ -1,3 +1,4 @@
+import DeviceModels
 import LabSupport
 import MessageSignaledInterrupts
 import ServerSupport

@@ -117,7 +117,7 @@ extension Serving {
             }
             for name in ["a", "b"] {
                 var report = try #require(await server.server.report(of: name))
-                func arrived(_ vector: DeviceReport.Vector) -> Bool {
+                func arrived(_ vector: FunctionReport.Vector) -> Bool {
                     guard let source = vector.source else { return vector.counts.raised == rounds }
                     return !source.isPending && vector.counts.raised == source.sent
                 }

@@ -1,3 +1,4 @@
+import DeviceModels
 import LinuxKernel
 import MessageSignaledInterrupts
 import Registers

@@ -33,6 +33,9 @@ package protocol BusDevice: AnyObject, Sendable {
 
     /// What it has done; nil for what is no device of anybody's.
     var figures: DeviceFigures? { get }
+
+    /// What became of its interrupts; nil for what is no device of anybody's.
+    var interrupts: MachineInterrupts? { get }
 }
 
 /// The figures of a device for reports.

@@ -36,4 +36,5 @@ final class HostBridge: BusDevice {
     func machineEnds() {}
     func remove() {}
     var figures: DeviceFigures? { nil }
+    var interrupts: MachineInterrupts? { nil }
 }

@@ -190,6 +190,10 @@ final class InProcessDevice<Model: DeviceModel>: BusDevice {
         }
     }
 
+    var interrupts: MachineInterrupts? {
+        state.withLock { .function(FunctionReport(of: $0.endpoint)) }
+    }
+
     var figures: DeviceFigures? {
         DeviceFigures(
             name: name, slot: slot, lost: state.withLock { $0.lost }, refusals: 0, attached: 0,

@@ -29,6 +29,11 @@ extension EventLoop {
         tenants.sources[number] = sources
     }
 
+    /// Gives everything of tenant `number` a turn.
+    func wake(_ number: UInt64) {
+        for source in tenants.sources[number] ?? [] { giveTurn(to: source) }
+    }
+
     /// Lets go of everything of tenant `number`.
     func dismiss(_ number: UInt64) {
         for source in tenants.sources.removeValue(forKey: number) ?? [] { remove(source) }
@@ -77,14 +82,23 @@ final class SharedTimer: Sendable {
 /// A descriptor that is ready when `work` has something to do.
 final class DescriptorSource: LoopSource {
     private let waited: CInt
-    private let work: () -> Turn
+    private let work: () -> Turn?
+    private var isPaused = false
 
-    init(_ descriptor: CInt, _ work: @escaping () -> Turn) {
+    /// - Parameter work: returns nil if it cannot be done now; the loop then waits for it no more
+    ///   until the tenant is woken.
+    init(_ descriptor: CInt, _ work: @escaping () -> Turn?) {
         waited = descriptor
         self.work = work
     }
 
     override var descriptor: CInt { waited }
 
-    override func turn(waiting: Bool) -> Turn { work() }
+    override var interest: EpollSet.Interest { isPaused ? [] : .readable }
+
+    override func turn(waiting: Bool) -> Turn {
+        let turn = work()
+        isPaused = turn == nil
+        return turn ?? .idle
+    }
 }

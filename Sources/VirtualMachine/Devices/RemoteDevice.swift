@@ -59,7 +59,7 @@ final class RemoteDevice: BusDevice {
     private let isEnding = Atomic(false)
     private let parts: MachineParts
     let line: RemoteLine?
-    let state: Exclusive<State>
+    private let state: SharedTurns<State>
     private let observe: @Sendable (MachineEvent) -> Void
     /// Its number among the tenants of the loop.
     private let tenant: UInt64
@@ -85,9 +85,12 @@ final class RemoteDevice: BusDevice {
         self.line = line
         self.parts = parts
         breaker = state.breaker
-        self.state = Exclusive(state)
         self.observe = observe
-        tenant = parts.nextTenant()
+        let tenant = parts.nextTenant()
+        self.tenant = tenant
+        self.state = SharedTurns(state) { [loop = parts.loop] in
+            loop.post { $0.wake(tenant) }
+        }
     }
 
     /// Has the server signal the pin, and begins to listen for writes of the device and for the end
@@ -95,7 +98,7 @@ final class RemoteDevice: BusDevice {
     func live() throws(MachineError) {
         let descriptor: CInt
         do throws(ClientError) {
-            descriptor = try state.withLock { (state) throws(ClientError) in
+            descriptor = try state.take { (state) throws(ClientError) in
                 try bind(&state)
                 return state.client.descriptor
             }
@@ -103,7 +106,7 @@ final class RemoteDevice: BusDevice {
         do throws(HostError) {
             try parts.loop.perform { [tenant, weak self] (loop) throws(HostError) in
                 try loop.admit(
-                    tenant, [DescriptorSource(descriptor) { self?.hear() ?? .ended }])
+                    tenant, [DescriptorSource(descriptor) { self.map { $0.hear() } ?? .ended }])
             }
         } catch { throw .host(error) }
     }
@@ -116,8 +119,8 @@ final class RemoteDevice: BusDevice {
 
     /// Takes what the device has written. While a processor has its turn the loop does not wait:
     /// others live on it, and a server that hangs is its own device's trouble.
-    private func hear() -> LoopSource.Turn {
-        let result = state.withLockIfAvailable { state -> (LoopSource.Turn, String?) in
+    private func hear() -> LoopSource.Turn? {
+        let result = state.takeIfFree { state -> (LoopSource.Turn, String?) in
             guard state.failure == nil else { return (.ended, nil) }
             do throws(ClientError) {
                 let writes = try state.client.takePostedWrites()
@@ -130,7 +133,7 @@ final class RemoteDevice: BusDevice {
             }
         }
         if let loss = result?.1 { report(loss) }
-        return result?.0 ?? .idle
+        return result?.0
     }
 
     /// The server is gone: nothing of the device arrives any more, and nothing of it is shown.
@@ -168,7 +171,7 @@ final class RemoteDevice: BusDevice {
     func turn<Answer: Sendable>(
         otherwise answer: Answer, _ body: (inout State) throws(ClientError) -> Answer
     ) -> Answer {
-        let (result, loss) = state.withLock { state -> (Answer, String?) in
+        let (result, loss) = state.take { state -> (Answer, String?) in
             guard state.failure == nil else { return (answer, nil) }
             do throws(ClientError) {
                 let answer = try body(&state)
@@ -193,14 +196,14 @@ final class RemoteDevice: BusDevice {
 
     // MARK: BARs
 
-    func address(ofBAR index: Int) -> UInt64? { state.withLock { Self.address(index, $0) } }
+    func address(ofBAR index: Int) -> UInt64? { state.take { Self.address(index, $0) } }
 
     private static func address(_ bar: Int, _ state: borrowing State) -> UInt64? {
         state.powerState == 0 ? state.header.barAddress(bar) : nil
     }
 
     func barsMoved() {
-        let errors = state.withLock { state -> [HostError] in
+        let errors = state.take { state -> [HostError] in
             var errors: [HostError] = []
             for index in 0..<state.windows.count {
                 state.windows[index].leave(
@@ -277,15 +280,17 @@ final class RemoteDevice: BusDevice {
     func remove() {
         machineEnds()
         parts.loop.dismiss(tenant)
-        state.withLock { state in
+        state.take { state in
             if state.failure == nil { lose(&state, .disconnected(request: "its removal")) }
         }
         line?.end()
         parts.router.table.pool.dismiss(holder)
     }
 
+    var interrupts: MachineInterrupts? { state.take { .served($0.interrupts.ways) } }
+
     var figures: DeviceFigures? {
-        state.withLock { state in
+        state.take { state in
             let ways = state.interrupts.figures
             return DeviceFigures(
                 name: name, slot: slot, lost: state.lost, refusals: state.refusals,

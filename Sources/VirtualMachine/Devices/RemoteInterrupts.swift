@@ -157,6 +157,24 @@ struct RemoteInterrupts {
     /// The device is gone: nothing of it arrives any more.
     mutating func retire() { router.retire(events) }
 
+    /// The way of each.
+    var ways: [RoutedInterrupt] {
+        events.indices.map { index in
+            let event = events[index]
+            let way: RoutedInterrupt.Way =
+                if open[index] == nil {
+                    .none
+                } else if event.isAttached, let gsi = event.gsi {
+                    .route(gsi)
+                } else {
+                    .carried
+                }
+            return RoutedInterrupt(
+                mechanism: mechanism == .msi || table == nil ? .msi : .msix, number: index,
+                way: way, isPending: event.isPending)
+        }
+    }
+
     /// Interrupts that are open, in the kernel and in the program.
     var figures: (attached: Int, carried: Int) {
         let attached = events.count { $0.isAttached }

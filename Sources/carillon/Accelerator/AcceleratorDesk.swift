@@ -1,4 +1,5 @@
 import AcceleratorEngines
+import DeviceModels
 import IRQDomains
 import VFIOUserServer
 

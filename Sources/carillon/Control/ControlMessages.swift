@@ -35,6 +35,8 @@ struct ControlReply: Codable, Sendable {
     var moved: MoveDocument?
     var slices: SlicesDocument?
     var accelerator: AcceleratorDocument?
+    var machine: MachineDocument?
+    var routed: RoutedDocument?
 
     static func failed(_ code: String, _ message: String) -> Self {
         ControlReply(failure: Failure(code: code, message: message))

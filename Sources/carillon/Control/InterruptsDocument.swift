@@ -1,3 +1,4 @@
+import DeviceModels
 import IRQDomains
 import InterruptTrace
 import MessageSignaledInterrupts
@@ -34,7 +35,8 @@ struct InterruptsDocument: Codable, Sendable {
         let path: String?
         /// What happened at the parent's function, or nil where the parent is a program.
         let source: Source?
-        /// Where its messages go: "eventfd", "bus", or nil while nobody receives them.
+        /// Where it goes: to an "eventfd" or, from a slot, the client's "bus"; in a machine as a
+        /// "message" or by its "line"; nil while nobody receives it.
         let sink: String?
         /// Everything that holds it back now; empty if nothing does.
         let obstacles: String
@@ -54,7 +56,7 @@ struct InterruptsDocument: Codable, Sendable {
         /// Why an event was discarded last, or nil if none was.
         let lastDrop: String?
 
-        init(_ kind: String, _ vector: DeviceReport.Vector, parent: String, sink name: String) {
+        init(_ kind: String, _ vector: FunctionReport.Vector, parent: String, sink name: String) {
             let counts = vector.counts
             guest = "\(kind) \(vector.index)"
             pasid = vector.pasid?.rawValue
@@ -77,14 +79,14 @@ struct InterruptsDocument: Codable, Sendable {
             lastDrop = counts.lastDiscard?.name
         }
 
-        init(pin report: DeviceReport) {
+        init(pin report: FunctionReport, sink name: String) {
             let counts = report.pin
             guest = "pin"
             pasid = nil
             lease = nil
             path = nil
             source = nil
-            sink = report.isPinBound ? "eventfd" : nil
+            sink = report.isPinBound ? name : nil
             obstacles = report.pinObstacles
             pending = report.isPinPending
             raised = counts.raised
@@ -98,6 +100,12 @@ struct InterruptsDocument: Codable, Sendable {
             deferred = 0
             repeated = counts.repeated
             lastDrop = nil
+        }
+
+        /// Whether anything is to be told of it. In a machine all have leases and receivers.
+        var hasNews: Bool {
+            let isInMachine = sink == Sinks.machine.vectors || sink == Sinks.machine.pin
+            return raised > 0 || (isInMachine ? obstacles.isEmpty : lease != nil || sink != nil)
         }
 
         var discarded: UInt64 { withdrawn + reset + released + handedOver + unreachable }
@@ -117,37 +125,61 @@ struct InterruptsDocument: Codable, Sendable {
     /// Resets of the function.
     let resets: UInt64
     /// Signals that a reset took back before the client saw them.
-    let recalled: UInt64
+    private(set) var recalled: UInt64 = 0
     let strayEvents: UInt64
     let memoryFaults: UInt64
     let oddAccesses: UInt64
     let booksBalance: Bool
     let interrupts: [Interrupt]
     /// The kept decisions, oldest first; only where they were asked for.
-    let trace: [String]?
+    private(set) var trace: [String]?
 
+    /// Where the interrupts of a function go.
+    private struct Sinks {
+        let vectors: String
+        let slots: String
+        let pin: String
+
+        /// From a server, over eventfds of a client and its memory.
+        static let server = Sinks(vectors: "eventfd", slots: "bus", pin: "eventfd")
+        /// In a machine of this program.
+        static let machine = Sinks(vectors: "message", slots: "message", pin: "line")
+    }
+
+    /// Of a device that is served.
     init(_ report: DeviceReport, withTrace: Bool = false) {
-        let parent = report.parent
-        device = report.name
-        self.parent = parent
-        process = report.client?.process
-        profile = report.client?.profile
-        refused = report.refusals
-        lastRefusal = report.lastRefusal
-        reserved = report.reserved
-        conflicts = report.conflicts
-        resets = report.resets
+        self.init(report.name, parent: report.parent, report.client, report.function, .server)
         recalled = report.recalled
-        strayEvents = report.strayEvents
-        memoryFaults = report.memoryFaults
-        oddAccesses = report.oddAccesses
-        booksBalance = report.booksBalance
-        interrupts =
-            report.vectors.map { Interrupt("msix", $0, parent: parent, sink: "eventfd") }
-            + report.messages.map { Interrupt("msi", $0, parent: parent, sink: "eventfd") }
-            + report.slots.map { Interrupt("slot", $0, parent: parent, sink: "bus") }
-            + [Interrupt(pin: report)]
         trace = withTrace ? report.trace.map(\.description) : nil
+    }
+
+    /// Of a device in a machine of this program.
+    init(_ name: String, inMachine function: FunctionReport) {
+        self.init(name, parent: "machine", nil, function, .machine)
+    }
+
+    private init(
+        _ name: String, parent: String, _ client: DeviceReport.Client?,
+        _ function: FunctionReport, _ sinks: Sinks
+    ) {
+        device = name
+        self.parent = parent
+        process = client?.process
+        profile = client?.profile
+        refused = function.refusals
+        lastRefusal = function.lastRefusal
+        reserved = function.reserved
+        conflicts = function.conflicts
+        resets = function.resets
+        strayEvents = function.strayEvents
+        memoryFaults = function.memoryFaults
+        oddAccesses = function.oddAccesses
+        booksBalance = function.booksBalance
+        interrupts =
+            function.vectors.map { Interrupt("msix", $0, parent: parent, sink: sinks.vectors) }
+            + function.messages.map { Interrupt("msi", $0, parent: parent, sink: sinks.vectors) }
+            + function.slots.map { Interrupt("slot", $0, parent: parent, sink: sinks.slots) }
+            + [Interrupt(pin: function, sink: sinks.pin)]
     }
 
     /// As text: one line an interrupt, by default only those of which anything is to be told.
@@ -156,7 +188,7 @@ struct InterruptsDocument: Codable, Sendable {
             "GUEST", "PATH", "SINK", "HELD BACK BY", "RAISED", "SENT", "JOINED", "WAITS",
             "DISCARDED", "LAST DROP",
         ])
-        let shown = interrupts.filter { all || $0.raised > 0 || $0.lease != nil || $0.sink != nil }
+        let shown = interrupts.filter { all || $0.hasNews }
         for interrupt in shown {
             table.add([
                 interrupt.guest, interrupt.path ?? "-", interrupt.sink ?? "-",

@@ -4,7 +4,8 @@ import ArgumentParser
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show the vectors of a running server: capacity, guarantees, leases, refusals.")
+        abstract: "Show the vectors of a running server: capacity, guarantees, leases, refusals.",
+        discussion: "Of a machine it shows messages, routes and devices.")
 
     @OptionGroup var server: ControlOptions
 
@@ -12,11 +13,19 @@ struct StatusCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        guard let status = try server.ask(ControlRequest(verb: .status)).status else {
+        let reply = try server.ask(ControlRequest(verb: .status))
+        if let status = reply.status {
+            try show(status, status.text)
+        } else if let machine = reply.machine {
+            try show(machine, machine.text)
+        } else {
             throw CommandFailure("the server answered something else")
         }
-        if json { return try Output.json(status) }
-        Output.line(status.text)
+    }
+
+    private func show(_ document: some Encodable, _ text: String) throws {
+        if json { return try Output.json(document) }
+        Output.line(text)
     }
 }
 
@@ -39,11 +48,18 @@ struct InterruptsCommand: ParsableCommand {
 
     func run() throws {
         let reply = try server.ask(ControlRequest(verb: .irqs, device: device))
-        guard let interrupts = reply.irqs else {
+        if let interrupts = reply.irqs {
+            try show(interrupts, interrupts.text(all: all))
+        } else if let routed = reply.routed {
+            try show(routed, routed.text(all: all))
+        } else {
             throw CommandFailure("the server answered something else")
         }
-        if json { return try Output.json(interrupts) }
-        Output.line(interrupts.text(all: all))
+    }
+
+    private func show(_ document: some Encodable, _ text: String) throws {
+        if json { return try Output.json(document) }
+        Output.line(text)
     }
 }
 

@@ -1,3 +1,4 @@
+import DeviceModels
 import InterruptTrace
 import PlatformTypes
 import VFIOUserClient

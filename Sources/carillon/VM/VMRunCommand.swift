@@ -68,6 +68,12 @@ struct VMRunCommand: AsyncParsableCommand {
             """)
     var overcommit = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Where carillon status and irqs can ask the machine while it runs.",
+            valueName: "path"))
+    var control: String?
+
     @Option(help: ArgumentHelp("End the machine after so long.", valueName: "seconds"))
     var timeout: Int?
 
@@ -112,6 +118,11 @@ struct VMRunCommand: AsyncParsableCommand {
             } else {
                 .kernel(path: kernel ?? "", initrd: initrd, commandLine: append ?? "console=ttyS0")
             }
+        let desk = MachineDesk(machine: machine)
+        let server = try control.map { path in
+            try ControlServer(listener: try UnixListener(path: path)) { desk.answer($0) }
+        }
+        defer { server?.stop() }
         let outcome = try await VMRun(machine: machine, image: image, seconds: timeout).outcome()
         let unwritten = console.finish()
         if unwritten > 0 {
