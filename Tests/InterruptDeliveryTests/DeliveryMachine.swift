@@ -125,32 +125,3 @@ func eventually(
         sched_yield()
     }
 }
-
-/// What the process has open of the kinds that delivery makes, by kind.
-func openObjects() throws -> [String: Int] {
-    let folder = "/proc/self/fd/"
-    var counts: [String: Int] = [:]
-    for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
-        // The folder's own descriptor is gone by now.
-        guard let kind = try? FileManager.default.destinationOfSymbolicLink(atPath: folder + name),
-            ["kvm", "[eventfd]", "[eventpoll]"].contains(where: { kind.contains($0) })
-        else { continue }
-        counts[kind, default: 0] += 1
-    }
-    return counts
-}
-
-/// Waits until the process has no more open than before, but for the two eventfds that Foundation
-/// makes for its main thread and lets go of when it likes.
-func expectNothingLeft(
-    since before: [String: Int], sourceLocation: SourceLocation = #_sourceLocation
-) throws {
-    let deadline = MonotonicClock.nowNanoseconds + Patience.nanoseconds
-    var left: [String] = []
-    repeat {
-        left = try openObjects().filter { kind, count in
-            count > (before[kind] ?? 0) + (kind.contains("eventfd") ? 2 : 0)
-        }.map { "\($0): \($1)" }
-    } while !left.isEmpty && MonotonicClock.nowNanoseconds < deadline
-    if !left.isEmpty { Issue.record("left: \(left)", sourceLocation: sourceLocation) }
-}

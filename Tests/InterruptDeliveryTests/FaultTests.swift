@@ -175,7 +175,7 @@ struct FaultTests {
     func setUpThatFailsLeavesNothing(code: String) async {
         await #expect(processExitsWith: .success) { [code] in
             _ = try DeliveryMachine().makeRouter()
-            let before = try openObjects()
+            let before = try OpenObjects()
             var first = 1
             while first < 10 {
                 HostFaults.arm([try #require(HostFault("\(code)=ENOMEM@\(first)"))])

@@ -61,7 +61,7 @@ struct LifeTests {
                 Issue.record($0)
             }
             try handle.settle()
-            let before = try openObjects()
+            let before = try OpenObjects()
             for cycle in 0..<5000 {
                 let events = try router.makeEvents(5)
                 let device = try cycle.isMultiple(of: 50) ? Self.fire(events) : nil
@@ -100,7 +100,7 @@ struct LifeTests {
             let handle = started.handle
             let thread = started.take()
             try handle.settle()
-            let before = try openObjects()
+            let before = try OpenObjects()
             for _ in 0..<50 {
                 let router = try EventRouter(table: host.table, sender: host.sender, on: handle) {
                     Issue.record($0)
@@ -133,7 +133,7 @@ struct LifeTests {
             // What the process makes once is made.
             try Self.life(chip, handle)
             try handle.settle()
-            let before = try openObjects()
+            let before = try OpenObjects()
             var failures = 0
             while failures < 64 {
                 let held = Self.takeEveryDescriptor()

@@ -25,7 +25,7 @@ extension Serving {
             await #expect(processExitsWith: .success) { [code] in
                 // Whatever is made once for the process is made before descriptors are counted.
                 #expect(await Self.lifeWithAServer() == nil)
-                let before = try Self.openDescriptors()
+                let before = try OpenObjects()
                 var calls = 0
                 while calls < 200 {
                     let name = "\(code)=EMFILE@\(calls + 1)"
@@ -38,16 +38,12 @@ extension Serving {
                         #expect(failure == nil, "\(name)")
                         break
                     }
-                    #expect(try Self.openDescriptors() == before, "\(name) left descriptors behind")
+                    #expect(try OpenObjects() == before, "\(name) left descriptors behind")
                     calls += 1
                 }
                 #expect((1..<200).contains(calls), "\(calls) calls")
                 #expect(await Self.lifeWithAServer() == nil)
             }
-        }
-
-        private static func openDescriptors() throws -> Int {
-            try FileManager.default.contentsOfDirectory(atPath: "/proc/thread-self/fd").count
         }
 
         /// A server, devices with interrupts, a timer and memory, a client that uses all of it, and

@@ -176,7 +176,7 @@ extension Serving {
                 #expect(try server.events.withdrawal(of: "a", number: cycle + 1))
                 #expect(parent.figures.held == 0)
                 #expect(parent.figures.domains.allSatisfy { $0.inUse == 0 })
-                if cycle >= 10 { counts.append(try OpenDescriptors.count()) }
+                if cycle >= 10 { counts.append(try OpenObjects().total) }
             }
             #expect(Set(counts).count == 1, "\(counts)")
         }

@@ -88,20 +88,20 @@ extension Machines {
         }
 
         private static func leaveNothing() throws {
-            let before = (try Self.threads(), try OpenDescriptors.count())
-            for chip in Chip.allCases {
+            let threads = try Self.threads()
+            let before = try OpenObjects()
+            for round in 0..<6 {
+                let chip = Chip.allCases[round % Chip.allCases.count]
                 let test = try TestMachine(processors: 2, chip: chip)
                 _ = try test.add("tester", .init(vectors: 16))
-                guard
-                    case .verdict(0) = try test.machine.run(
-                        .payload(path: Payload.path, arguments: "self"))
-                else {
-                    Issue.record("\(test.recording.text)")
+                let end = try test.machine.run(.payload(path: Payload.path, arguments: "self"))
+                guard case .verdict(0) = end else {
+                    Issue.record("\(chip): \(end): \(test.recording.text)")
                     return
                 }
             }
-            #expect(try Self.threads().isSubset(of: before.0))
-            #expect(try OpenDescriptors.count() == before.1)
+            #expect(try Self.threads().isSubset(of: threads))
+            try expectNothingLeft(since: before)
         }
 
         /// The threads of machines.

@@ -33,7 +33,7 @@ extension Machines {
             let table = machine.parts.router.table
             return Held(
                 routes: table.figures.routes + table.figures.retiring,
-                leases: table.pool.figures.held, descriptors: try OpenDescriptors.count())
+                leases: table.pool.figures.held, descriptors: try OpenObjects().total)
         }
 
         /// Has the device in `slot` fire all of `vectors` every 20 microseconds, as its driver

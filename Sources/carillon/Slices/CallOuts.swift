@@ -143,17 +143,17 @@ struct CallOuts: Sendable {
         return try await withCheckedThrowingContinuation { continuation in
             do throws(HostError) {
                 _ = try KernelThread(name: "call-out") {
-                    let end = program.wait(milliseconds: patienceMilliseconds) ?? end(program)
+                    let end = program.wait(milliseconds: patienceMilliseconds) ?? kill(program)
                     continuation.resume(returning: status(end))
                 }
             } catch {
-                _ = end(program)
+                _ = kill(program)
                 continuation.resume(throwing: error)
             }
         }
     }
 
-    private static func end(_ program: SpawnedProgram) -> SpawnedProgram.End? {
+    private static func kill(_ program: SpawnedProgram) -> SpawnedProgram.End? {
         program.send(SIGKILL)
         return program.wait()
     }
