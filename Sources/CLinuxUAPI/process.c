@@ -127,7 +127,9 @@ static int prepare(
     if (!failure) failure = posix_spawnattr_setsigmask(attributes, &signals);
     sigfillset(&signals);
     if (!failure) failure = posix_spawnattr_setsigdefault(attributes, &signals);
-    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    // A group of its own: what is typed at this process's terminal is not meant for it.
+    if (!failure) failure = posix_spawnattr_setpgroup(attributes, 0);
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP;
     return failure ? failure : posix_spawnattr_setflags(attributes, flags);
 }
 
@@ -150,13 +152,45 @@ static int spawn(char **words, char **variables, const int *streams, pid_t *proc
 
 static int pidfd_of(pid_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 
+// A parent may have left SIGCHLD ignored; what ends would then leave nothing to wait for, and its
+// number would be anybody's.
+static void keep_children(void) {
+    struct sigaction action;
+    if (sigaction(SIGCHLD, NULL, &action) < 0 || action.sa_handler != SIG_IGN) return;
+    action.sa_handler = SIG_DFL;
+    sigaction(SIGCHLD, &action, NULL);
+}
+
+// Copies beyond 2 of streams that another stream's place would overwrite.
+static int lift(const int *streams, int *lifted) {
+    for (int number = 0; number < 3; number++) {
+        lifted[number] = streams[number];
+        if (streams[number] < 0 || streams[number] > 2) continue;
+        lifted[number] = fcntl(streams[number], F_DUPFD_CLOEXEC, 3);
+        if (lifted[number] >= 0) continue;
+        int failure = errno;
+        while (number-- > 0) {
+            if (lifted[number] != streams[number]) close(lifted[number]);
+        }
+        return failure;
+    }
+    return 0;
+}
+
 int uapi_spawn(
     const char *words, size_t words_count, const char *variables, size_t variables_count,
     const int *streams, int *pidfd) {
+    int lifted[3];
+    int failure = lift(streams, lifted);
+    if (failure) return -failure;
+    keep_children();
     char **argv = vector_of(words, words_count);
     char **envp = vector_of(variables, variables_count);
     pid_t process = -1;
-    int failure = argv && envp ? spawn(argv, envp, streams, &process) : ENOMEM;
+    failure = argv && envp ? spawn(argv, envp, lifted, &process) : ENOMEM;
+    for (int number = 0; number < 3; number++) {
+        if (lifted[number] != streams[number]) close(lifted[number]);
+    }
     free(argv);
     free(envp);
     if (failure) return -failure;
@@ -184,9 +218,13 @@ int uapi_spawned_wait(int pidfd) {
 
 int uapi_spawned_poll(int pidfd, int milliseconds) {
     struct pollfd waited = {.fd = pidfd, .events = POLLIN};
+    uint64_t now = uapi_monotonic_nanoseconds();
+    uint64_t end = now + (uint64_t)(milliseconds < 0 ? 0 : milliseconds) * 1000000u;
     int result;
     do {
-        result = poll(&waited, 1, milliseconds);
+        int left = milliseconds < 0 ? -1 : now >= end ? 0 : (int)((end - now + 999999u) / 1000000u);
+        result = poll(&waited, 1, left);
+        now = uapi_monotonic_nanoseconds();
     } while (result < 0 && errno == EINTR);
     return answer(result);
 }

@@ -2,8 +2,7 @@ package import LinuxKernel
 import Synchronization
 
 extension LoopHandle {
-    /// Has the loop do `work`, and returns once that is done and nothing holds it any more. Not
-    /// from the loop's own thread.
+    /// Has the loop do `work`, and returns once that is done. Not from the loop's own thread.
     ///
     /// - Throws: what `work` throws; `HOST-THREAD` if the loop has ended.
     package func perform(

@@ -26,11 +26,13 @@ public struct RoutedInterrupt: Sendable, Hashable {
         case msix
         /// A message of MSI.
         case msi
+        /// The interrupt pin.
+        case pin
     }
 
     /// What the device signals now, or would if nothing is enabled.
     public let mechanism: Mechanism
-    /// The vector's index, or the message's number.
+    /// The vector's index, the message's number, or the pin of the I/O APIC.
     public let number: Int
     /// The way of its events.
     public let way: Way
@@ -39,8 +41,14 @@ public struct RoutedInterrupt: Sendable, Hashable {
 }
 
 extension Machine {
-    /// What became of the interrupts of the device called `name`; nil if there is none.
+    /// The names of its devices, by their slots.
+    public var deviceNames: [String] {
+        pci.devices.sorted { $0.key < $1.key }.compactMap { $0.value.ownersName }
+    }
+
+    /// What became of the interrupts of the device called `name`; nil if there is none. Waits while
+    /// a processor waits for that device.
     public func interrupts(of name: String) -> MachineInterrupts? {
-        pci.devices.values.first { $0.figures?.name == name }?.interrupts
+        pci.devices.values.first { $0.ownersName == name }?.interrupts
     }
 }

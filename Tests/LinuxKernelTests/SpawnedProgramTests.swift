@@ -54,6 +54,55 @@ extension KernelObjects {
             #expect(masks.allSatisfy { UInt64($0, radix: 16).map { $0 & ~0x1_8000_0000 } == 0 })
         }
 
+        @Test func itHasAGroupOfItsOwn() throws {
+            let (text, _) = try Self.shell(
+                "read a b c d group rest < /proc/$$/stat; echo $$ $group")
+            let numbers = text.split(whereSeparator: \.isWhitespace)
+            #expect(numbers.count == 2 && numbers[0] == numbers[1])
+        }
+
+        @Test func streamsMayBeAnyDescriptors() async {
+            // In a process of its own, whose own streams are changed.
+            await #expect(processExitsWith: .success) {
+                let first = try MemoryFile(name: "first", size: 0, sealShrink: false)
+                let second = try MemoryFile(name: "second", size: 0, sealShrink: false)
+                #expect(dup2(first.raw, 0) == 0 && dup2(second.raw, 1) == 1)
+                let program = try SpawnedProgram(
+                    "/bin/sh", ["-c", "cat; echo error >&2; echo more"], variables: [:],
+                    .init(output: 1, errors: 0))
+                #expect(program.wait() == .exited(0))
+                for (file, text) in [(first.raw, "error\n"), (second.raw, "more\n")] {
+                    var bytes = [UInt8](repeating: 0, count: 64)
+                    // SAFETY: the kernel writes no more than the buffer has.
+                    let count = unsafe pread(file, &bytes, bytes.count, 0)
+                    #expect(String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self) == text)
+                }
+            }
+        }
+
+        @Test func anIgnoredSIGCHLDLosesNoStatus() async {
+            await #expect(processExitsWith: .success) {
+                _ = signal(SIGCHLD, SIG_IGN)
+                for status: Int32 in [0, 3] {
+                    let program = try SpawnedProgram(
+                        "/bin/sh", ["-c", "exit \(status)"], variables: [:], .init())
+                    #expect(program.wait() == .exited(status))
+                }
+            }
+        }
+
+        @Test func whatTheHostRefusesIsSaid() async {
+            await #expect(processExitsWith: .success) {
+                HostFaults.arm([try #require(HostFault("HOST-PROGRAM=EAGAIN@1"))])
+                let error = failure { () throws(HostError) in
+                    _ = try SpawnedProgram("/bin/true", [], variables: [:], .init())
+                }
+                #expect(error?.code == .program && error?.errno == EAGAIN)
+                let program = try SpawnedProgram("/bin/true", [], variables: [:], .init())
+                #expect(program.wait() == .exited(0))
+            }
+        }
+
         @Test func itIsStartedBesideThousandsOfDescriptors() throws {
             let events = try (0..<3000).map { _ in Kept(try EventFD()) }
             #expect(try Self.shell("echo 1").text == "1\n")

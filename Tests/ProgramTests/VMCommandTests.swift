@@ -1,5 +1,4 @@
 import Foundation
-import LabSupport
 import LinuxKernel
 import ProgramSupport
 import TestTraits
@@ -74,89 +73,5 @@ import Testing
             "vm", "run", "--payload", Self.payload, "--append", "no-such-scenario",
         ])
         #expect(outcome.status == 2, "\(outcome.errors)")
-    }
-
-    /// Asks a machine that stands still with one interrupt taken and one that waits.
-    @Test(
-        .rule("VM-17"),
-        .enabled(if: KVMNode.isUsable, "needs KVM: /dev/kvm that this user may open"),
-        arguments: [false, true])
-    func aMachineIsAskedWhileItRuns(served: Bool) throws {
-        let folder = try TemporaryDirectory()
-        let (socket, control) = (folder.path + "/device", folder.path + "/control")
-        var server: ChildProcess?
-        if served {
-            let child = try ChildProcess(
-                CarillonProgram.path,
-                ["serve", "interrupt-tester", "--socket", socket])
-            #expect(child.waitForErrorOutput("verbs are answered"))
-            server = child
-        }
-        let device = served ? "vfio-user,socket=\(socket)" : "interrupt-tester,msix=4,ims=0"
-        let machine = try ChildProcess(
-            CarillonProgram.path,
-            [
-                "vm", "run", "--payload", Self.payload, "--append", "hold", "--control", control,
-                "--device", device,
-            ], takesInput: true)
-        let isHolding = machine.waitForOutput("until a byte is typed")
-        try #require(isHolding, "\(machine.outputText) \(machine.errorText)")
-
-        func ask(_ words: String...) throws -> String {
-            try ChildProcess.run(CarillonProgram.path, words + ["--control", control])
-        }
-        let status = try JSONDecoder().decode(Status.self, from: Data(ask("status", "--json").utf8))
-        #expect(status.devices.map(\.name) == [served ? "vfio-user-0" : "interrupt-tester-0"])
-        #expect(status.devices[0].attached == (served ? 1 : 0))
-        #expect(try ask("status").contains(status.devices[0].name))
-        let irqs = try JSONDecoder().decode(
-            Interrupts.self, from: Data(ask("irqs", "--json").utf8)
-        ).interrupts
-        #expect(irqs.prefix(2).map(\.guest) == ["msix 0", "msix 1"])
-        if served {
-            // The server itself holds back what is masked.
-            #expect(irqs.prefix(2).map(\.pending) == [false, false])
-            #expect(irqs.prefix(2).map(\.taker) == ["kernel", nil])
-            #expect(try ask("irqs").contains("msix 0"))
-        } else {
-            #expect(irqs.prefix(2).map(\.pending) == [false, true])
-            #expect(irqs.prefix(2).map(\.raised) == [1, 1])
-            #expect(irqs.prefix(2).map(\.sent) == [1, 0])
-            #expect(irqs.prefix(2).map(\.sink) == ["message", "message"])
-        }
-        for (words, code) in [
-            (["irqs", "nobody"], "CONTROL-DEVICE"),
-            (["budget", "--guarantee", "0", "--limit", "1"], "CONTROL-REQUEST"),
-            (["move", "x", "msix", "0", "0"], "CONTROL-REQUEST"),
-        ] {
-            let outcome = try CarillonProgram.run(words + ["--control", control])
-            #expect(outcome.status == 1 && outcome.errors.contains(code), "\(outcome)")
-        }
-        machine.say("")
-        #expect(machine.waitForExit() == 0, "\(machine.outputText)")
-        #expect(!FileManager.default.fileExists(atPath: control))
-        withExtendedLifetime(server) {}
-    }
-
-    private struct Status: Decodable {
-        struct Device: Decodable {
-            let name: String
-            let attached: Int
-        }
-
-        let devices: [Device]
-    }
-
-    private struct Interrupts: Decodable {
-        struct Interrupt: Decodable {
-            let guest: String
-            let pending: Bool
-            let taker: String?
-            let sink: String?
-            let raised: UInt64?
-            let sent: UInt64?
-        }
-
-        let interrupts: [Interrupt]
     }
 }

@@ -200,6 +200,14 @@ extension Machines {
             #expect(isWarned)
         }
 
+        /// How many vectors of the served device have a way; nil if it is none.
+        private static func openWays(_ machine: Machine) -> Int? {
+            guard case .served(let interrupts) = machine.interrupts(of: "tester") else {
+                return nil
+            }
+            return interrupts.count { $0.mechanism == .msix && $0.way != .none }
+        }
+
         @Test(.rule("VM-16")) func aServerThatIsGoneChangesNothingForOthers() async throws {
             let server = try TestServer(vectors: 64)
             try await server.serve(try InterruptTester(.init(vectors: 8)))
@@ -207,8 +215,11 @@ extension Machines {
             let slot = try test.machine.connect("tester", socket: server.path("device"))
             let other = try test.add("other", .init(vectors: 8))
             #expect(test.machine.pci.readConfig(slot, at: 0, .dword) == 0x11e9_1234)
+            Self.startFiring(test.machine, slot: slot, vectors: 4)
+            #expect(Self.openWays(test.machine) == 4)
             server.server.stop()
             #expect(test.machine.pci.readConfig(slot, at: 0, .dword) == 0xffff_ffff)
+            #expect(Self.openWays(test.machine) == 0, "nobody takes what is not signalled")
             test.machine.pci.writeConfig(0x6, slot, at: 4, .word)
             #expect(test.machine.pci.readConfig(other, at: 0, .dword) == 0x11e9_1234)
             #expect(test.machine.figures.devices.first { $0.slot == slot }?.failure != nil)

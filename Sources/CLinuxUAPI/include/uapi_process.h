@@ -38,7 +38,8 @@ static inline uint64_t uapi_monotonic_nanoseconds(void) {
 enum uapi_limit { UAPI_LIMIT_DESCRIPTORS = 0, UAPI_LIMIT_LOCKED_MEMORY = 1 };
 
 /// Starts a program. It has `streams` as 0, 1 and 2, or /dev/null for -1, no other descriptor of
-/// this process, and no signal blocked or ignored.
+/// this process, no signal blocked or ignored, and a group of its own. SIGCHLD is not ignored any
+/// more afterwards.
 ///
 /// `words` are the path and the arguments, and `variables` the environment: strings one after the
 /// other, each with its NUL, `words_count` and `variables_count` of them.

@@ -2,8 +2,8 @@ import CLinuxUAPI
 import Glibc
 import Synchronization
 
-/// A program that this process has started. It has the streams it was given, and no other
-/// descriptor of this process.
+/// A program that this process has started. It has the streams it was given, no other descriptor of
+/// this process, and a process group of its own.
 ///
 /// Wait for it: until then the kernel keeps what is left of it. It goes on when nobody holds this.
 /// May be used from any thread.
@@ -70,15 +70,21 @@ public final class SpawnedProgram: Sendable {
             text, words.count, environment, variables.count, descriptors, &pidfd)
     }
 
-    /// Sends it a signal; one that has ended takes none.
-    public func send(_ signal: CInt) {
+    /// Sends it a signal; one that has ended takes none. Returns false if it has become another
+    /// user's, who takes none of this process's.
+    @discardableResult
+    public func send(_ signal: CInt) -> Bool {
         let sent = uapi_spawned_signal(pidfd.raw, signal)
-        precondition(sent == 0 || sent == -ESRCH, "a program of ours takes signals")
+        precondition(
+            sent == 0 || sent == -ESRCH || sent == -EPERM, "a program of ours can be signalled")
+        return sent != -EPERM
     }
 
     /// Waits for its end, for at most so long; -1 stands for ever. Returns nil if it still runs.
     public func wait(milliseconds: CInt = -1) -> End? {
-        guard uapi_spawned_poll(pidfd.raw, milliseconds) > 0 else { return nil }
+        let ready = uapi_spawned_poll(pidfd.raw, milliseconds)
+        precondition(ready >= 0, "an open descriptor can be waited for")
+        guard ready > 0 else { return nil }
         return end.withLock { end in
             if let end { return end }
             let status = uapi_spawned_wait(pidfd.raw)

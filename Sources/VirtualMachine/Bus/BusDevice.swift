@@ -31,6 +31,9 @@ package protocol BusDevice: AnyObject, Sendable {
     /// Leaves the machine: when it returns, no interrupt of it arrives and nothing of it is held.
     func remove()
 
+    /// What its owner calls it; nil for what is no device of anybody's.
+    var ownersName: String? { get }
+
     /// What it has done; nil for what is no device of anybody's.
     var figures: DeviceFigures? { get }
 

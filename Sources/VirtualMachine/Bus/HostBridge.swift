@@ -35,6 +35,7 @@ final class HostBridge: BusDevice {
     func barsMoved() {}
     func machineEnds() {}
     func remove() {}
+    var ownersName: String? { nil }
     var figures: DeviceFigures? { nil }
     var interrupts: MachineInterrupts? { nil }
 }

@@ -190,6 +190,8 @@ final class InProcessDevice<Model: DeviceModel>: BusDevice {
         }
     }
 
+    var ownersName: String? { name }
+
     var interrupts: MachineInterrupts? {
         state.withLock { .function(FunctionReport(of: $0.endpoint)) }
     }

@@ -94,7 +94,8 @@ final class DescriptorSource: LoopSource {
 
     override var descriptor: CInt { waited }
 
-    override var interest: EpollSet.Interest { isPaused ? [] : .readable }
+    // The end of a connection is always announced, but only once to who asked for one event.
+    override var interest: EpollSet.Interest { isPaused ? .oneShot : .readable }
 
     override func turn(waiting: Bool) -> Turn {
         let turn = work()

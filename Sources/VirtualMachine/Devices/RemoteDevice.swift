@@ -287,7 +287,18 @@ final class RemoteDevice: BusDevice {
         parts.router.table.pool.dismiss(holder)
     }
 
-    var interrupts: MachineInterrupts? { state.take { .served($0.interrupts.ways) } }
+    var ownersName: String? { name }
+
+    var interrupts: MachineInterrupts? {
+        let pin = line.map {
+            RoutedInterrupt(
+                mechanism: .pin, number: $0.pin, way: $0.isKernels ? .route($0.pin) : .carried,
+                isPending: false)
+        }
+        return state.take { state in
+            .served(state.interrupts.ways + (state.failure == nil ? [pin].compactMap { $0 } : []))
+        }
+    }
 
     var figures: DeviceFigures? {
         state.take { state in

@@ -155,24 +155,26 @@ struct RemoteInterrupts {
     }
 
     /// The device is gone: nothing of it arrives any more.
-    mutating func retire() { router.retire(events) }
+    mutating func retire() {
+        router.retire(events)
+        for index in open.indices { open[index] = nil }
+    }
 
-    /// The way of each.
+    /// The way of each vector, or of each message while MSI is enabled or nothing else is there.
     var ways: [RoutedInterrupt] {
-        events.indices.map { index in
-            let event = events[index]
-            let way: RoutedInterrupt.Way =
-                if open[index] == nil {
-                    .none
-                } else if event.isAttached, let gsi = event.gsi {
-                    .route(gsi)
-                } else {
-                    .carried
-                }
-            return RoutedInterrupt(
-                mechanism: mechanism == .msi || table == nil ? .msi : .msix, number: index,
-                way: way, isPending: event.isPending)
+        let messages = layout?.messages ?? 0
+        let isMSI = mechanism == .msi || table == nil
+        return events.indices.prefix(isMSI ? messages : table?.tableSize ?? 0).map { index in
+            RoutedInterrupt(
+                mechanism: isMSI ? .msi : .msix, number: index, way: way(index),
+                isPending: events[index].isPending)
         }
+    }
+
+    private func way(_ index: Int) -> RoutedInterrupt.Way {
+        guard open[index] != nil else { return .none }
+        guard events[index].isAttached, let gsi = events[index].gsi else { return .carried }
+        return .route(gsi)
     }
 
     /// Interrupts that are open, in the kernel and in the program.

@@ -14,7 +14,8 @@ final class RemoteLine: Sendable {
     let event: EventFD
     /// What unmasks the pin at the device.
     let ended: EventFD
-    private let pin: Int
+    /// Its pin at the I/O APIC.
+    let pin: Int
     private let source: InterruptLines.Source
     private let parts: MachineParts
     private let tenant: UInt64
@@ -51,6 +52,9 @@ final class RemoteLine: Sendable {
             try loop.admit(tenant, [source])
         }
     }
+
+    /// Whether the kernel does all of it.
+    var isKernels: Bool { parts.lines.chip == .kernel }
 
     /// What the device has told before it was reset is over.
     func clear() {

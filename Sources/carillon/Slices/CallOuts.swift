@@ -122,6 +122,7 @@ struct CallOuts: Sendable {
             let status = try await Self.run(
                 script, arguments,
                 .init(input: input.fileDescriptor, errors: errors.fileDescriptor))
+            withExtendedLifetime(input) {}
             try errors.seek(toOffset: 0)
             let said = try errors.read(upToCount: Self.most) ?? Data()
             return Outcome(
@@ -140,25 +141,16 @@ struct CallOuts: Sendable {
     ) async throws -> Int32 {
         let program = try SpawnedProgram(
             script, arguments, variables: ProcessInfo.processInfo.environment, streams)
-        return try await withCheckedThrowingContinuation { continuation in
-            do throws(HostError) {
-                _ = try KernelThread(name: "call-out") {
-                    let end = program.wait(milliseconds: patienceMilliseconds) ?? kill(program)
-                    continuation.resume(returning: status(end))
-                }
-            } catch {
-                _ = kill(program)
-                continuation.resume(throwing: error)
-            }
+        return try await OwnThread.run("call-out") {
+            if let end = program.wait(milliseconds: patienceMilliseconds) { return status(end) }
+            program.send(SIGKILL)
+            // One that has become another user's goes on; the change does not wait for it.
+            _ = program.wait(milliseconds: 1000)
+            return -1
         }
     }
 
-    private static func kill(_ program: SpawnedProgram) -> SpawnedProgram.End? {
-        program.send(SIGKILL)
-        return program.wait()
-    }
-
-    private static func status(_ end: SpawnedProgram.End?) -> Int32 {
+    private static func status(_ end: SpawnedProgram.End) -> Int32 {
         if case .exited(let status) = end { status } else { -1 }
     }
 

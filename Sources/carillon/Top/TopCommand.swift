@@ -5,7 +5,7 @@ import Foundation
 struct TopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top",
-        abstract: "Show the rates of all interrupts of a running server, refreshing.",
+        abstract: "Show the rates of all interrupts of a running server or machine, refreshing.",
         discussion: """
             On a terminal the screen is redrawn until ^C; anywhere else one table follows another. \
             The busiest interrupts come first.
@@ -53,20 +53,21 @@ struct TopCommand: AsyncParsableCommand {
     }
 
     private func look() throws -> TopLook {
-        guard let status = try server.ask(ControlRequest(verb: .status)).status else {
-            throw CommandFailure("the server answered something else")
+        let reply = try server.ask(ControlRequest(verb: .status))
+        let names = reply.status?.instances.map(\.name) ?? reply.machine?.devices.map(\.name)
+        guard let names else { throw CommandFailure("the server answered something else") }
+        // A device that a machine has from another process is counted there.
+        let devices = try names.compactMap {
+            try server.ask(ControlRequest(verb: .irqs, device: $0)).irqs
         }
-        let devices = try status.instances.compactMap {
-            try server.ask(ControlRequest(verb: .irqs, device: $0.name)).irqs
-        }
-        return TopLook(time: .now, status: status, devices: devices)
+        return TopLook(time: .now, parents: reply.status?.parents ?? [], devices: devices)
     }
 }
 
-/// One look at a server.
+/// One look at a server or a machine.
 struct TopLook {
     let time: ContinuousClock.Instant
-    let status: StatusDocument
+    let parents: [StatusDocument.Parent]
     let devices: [InterruptsDocument]
 }
 
@@ -96,7 +97,7 @@ struct TopTable: Codable {
             Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18, 1e-9
         )
         self.seconds = seconds
-        parents = now.status.parents
+        parents = now.parents
         let old = Dictionary(
             before.devices.flatMap { device in
                 device.interrupts.map { ("\(device.device) \($0.guest)", $0) }

@@ -4,7 +4,7 @@ import VirtualMachine
 /// schema 1. Who serves it has the books of its events.
 struct RoutedDocument: Codable, Sendable {
     struct Interrupt: Codable, Sendable {
-        /// What the guest sees: "msix 3" or "msi 0".
+        /// What the guest sees: "msix 3", "msi 0" or "pin".
         let guest: String
         /// Who takes what the device signals: "kernel", "program", or nil while it is not open.
         let taker: String?
@@ -14,7 +14,9 @@ struct RoutedDocument: Codable, Sendable {
         let pending: Bool
 
         init(_ interrupt: RoutedInterrupt) {
-            guest = "\(interrupt.mechanism) \(interrupt.number)"
+            guest =
+                interrupt.mechanism == .pin
+                ? "pin" : "\(interrupt.mechanism) \(interrupt.number)"
             pending = interrupt.isPending
             switch interrupt.way {
             case .none: (taker, route) = (nil, nil)

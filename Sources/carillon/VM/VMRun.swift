@@ -27,23 +27,12 @@ struct VMRun: Sendable {
         ]
         watchInput()
         defer { for watcher in watchers { watcher.cancel() } }
-        let end = try await run()
+        let end = try await OwnThread.run("vm") { [machine, image] in try machine.run(image) }
         // Whoever wanted to stop it when it had ended of itself did not.
         guard case .stopped = end else {
             return Outcome(end: end, stopped: nil, status: Self.status(end))
         }
         return Outcome(end: end, stopped: reason.text, status: reason.status ?? 0)
-    }
-
-    private func run() async throws -> MachineEnd {
-        try await withCheckedThrowingContinuation { continuation in
-            do throws(HostError) {
-                _ = try KernelThread(name: "vm") { [machine, image] in
-                    continuation.resume(
-                        with: Result { () throws(MachineError) in try machine.run(image) })
-                }
-            } catch { continuation.resume(throwing: error) }
-        }
     }
 
     private static func status(_ end: MachineEnd) -> Int32 {

@@ -70,7 +70,7 @@ struct VMRunCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where carillon status and irqs can ask the machine while it runs.",
+            "Where carillon status, irqs and top ask the machine while it runs.",
             valueName: "path"))
     var control: String?
 
@@ -120,7 +120,7 @@ struct VMRunCommand: AsyncParsableCommand {
             }
         let desk = MachineDesk(machine: machine)
         let server = try control.map { path in
-            try ControlServer(listener: try UnixListener(path: path)) { desk.answer($0) }
+            try ControlServer(listener: try UnixListener(path: path)) { await desk.answer($0) }
         }
         defer { server?.stop() }
         let outcome = try await VMRun(machine: machine, image: image, seconds: timeout).outcome()

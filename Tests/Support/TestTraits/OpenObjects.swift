@@ -57,6 +57,8 @@ public func expectNothingLeft(
     var left: [String] = []
     repeat {
         left = try OpenObjects().excess(over: before)
+        // Those who have yet to let go need the processors.
+        sched_yield()
     } while !left.isEmpty && Date() < deadline
     if !left.isEmpty { Issue.record("left: \(left)", sourceLocation: sourceLocation) }
 }
