@@ -11,6 +11,11 @@ enum Output {
         FileHandle.standardOutput.write(line)
     }
 
+    /// Writes a document as JSON, or the text that says the same.
+    static func show(_ document: some Encodable, _ text: String, asJSON: Bool) throws {
+        if asJSON { try json(document) } else { line(text) }
+    }
+
     /// Writes a line of text.
     static func line(_ text: String = "") {
         FileHandle.standardOutput.write(Data((text + "\n").utf8))

@@ -15,17 +15,12 @@ struct StatusCommand: ParsableCommand {
     func run() throws {
         let reply = try server.ask(ControlRequest(verb: .status))
         if let status = reply.status {
-            try show(status, status.text)
+            try Output.show(status, status.text, asJSON: json)
         } else if let machine = reply.machine {
-            try show(machine, machine.text)
+            try Output.show(machine, machine.text, asJSON: json)
         } else {
             throw CommandFailure("the server answered something else")
         }
-    }
-
-    private func show(_ document: some Encodable, _ text: String) throws {
-        if json { return try Output.json(document) }
-        Output.line(text)
     }
 }
 
@@ -49,17 +44,12 @@ struct InterruptsCommand: ParsableCommand {
     func run() throws {
         let reply = try server.ask(ControlRequest(verb: .irqs, device: device))
         if let interrupts = reply.irqs {
-            try show(interrupts, interrupts.text(all: all))
+            try Output.show(interrupts, interrupts.text(all: all), asJSON: json)
         } else if let routed = reply.routed {
-            try show(routed, routed.text(all: all))
+            try Output.show(routed, routed.text(all: all), asJSON: json)
         } else {
             throw CommandFailure("the server answered something else")
         }
-    }
-
-    private func show(_ document: some Encodable, _ text: String) throws {
-        if json { return try Output.json(document) }
-        Output.line(text)
     }
 }
 
