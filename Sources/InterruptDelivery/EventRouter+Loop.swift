@@ -46,7 +46,7 @@ extension EventRouter {
             for event in events {
                 guard let gsi = event.gsi else { continue }
                 let way = event.way.withLock { $0 }
-                guard case .carried(let message, .interrupt(_)) = way.path else { continue }
+                guard case .carried(let message, .interrupt) = way.path else { continue }
                 table.set(gsi, message)
                 open.append((event, message, way.edition))
             }

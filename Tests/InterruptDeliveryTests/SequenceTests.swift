@@ -51,7 +51,9 @@ struct SequenceTests {
         mutating func deliver(_ index: Int) {
             guard shadows[index].isStated, let message = shadows[index].message else { return }
             shadows[index].isStated = false
-            if case .interrupt(let decoded) = host.sender.disposition(of: message) {
+            if host.sender.disposition(of: message) == .interrupt,
+                let decoded = APICMessage(message, host.sender.format)
+            {
                 owed[Int(decoded.destination)].insert(decoded.vector)
             } else {
                 dropped += 1

@@ -38,6 +38,11 @@ public struct APICMessage: Hashable, Sendable, CustomStringConvertible {
         case initialize = 5
         /// As from an external interrupt controller.
         case external = 7
+
+        /// Whether it can deliver `vector` (Intel SDM volume 3, 11.5.2).
+        func delivers(_ vector: UInt8) -> Bool {
+            vector >= 16 || self != .fixed && self != .lowestPriority
+        }
     }
 
     /// Which processors, as `isLogical` says.
@@ -58,7 +63,7 @@ public struct APICMessage: Hashable, Sendable, CustomStringConvertible {
         destination: UInt32, isLogical: Bool = false, isRedirectable: Bool = false,
         delivery: DeliveryMode = .fixed, vector: UInt8, level: Bool? = nil
     ) {
-        if delivery == .fixed || delivery == .lowestPriority, vector < 16 { return nil }
+        guard delivery.delivers(vector) else { return nil }
         self.destination = destination
         self.isLogical = isLogical
         self.isRedirectable = isRedirectable

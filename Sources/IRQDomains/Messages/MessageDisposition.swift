@@ -6,7 +6,7 @@ public import PlatformTypes
 /// any address, and with vectors that no processor delivers.
 public enum MessageDisposition: Hashable, Sendable {
     /// It is an interrupt.
-    case interrupt(APICMessage)
+    case interrupt
     /// Its address is not that of the local APICs: a write of its data to memory.
     case memory
     /// It is nothing that can be delivered.
@@ -25,12 +25,11 @@ public enum MessageDisposition: Hashable, Sendable {
             self = .refused(.remappable)
         } else if high & 0xff != 0 {
             self = .refused(.reservedAddress)
-        } else if APICMessage.DeliveryMode(rawValue: UInt8(message.data >> 8 & 7)) == nil {
-            self = .refused(.reservedDelivery)
-        } else if let decoded = APICMessage(message, format) {
-            self = .interrupt(decoded)
+        } else if let mode = APICMessage.DeliveryMode(rawValue: UInt8(message.data >> 8 & 7)) {
+            let vector = UInt8(truncatingIfNeeded: message.data)
+            self = mode.delivers(vector) ? .interrupt : .refused(.reservedVector)
         } else {
-            self = .refused(.reservedVector)
+            self = .refused(.reservedDelivery)
         }
     }
 }

@@ -36,7 +36,9 @@ struct MessageDispositionTests {
         let message = MSIMessage(address: UInt64(high) << 32 | UInt64(low), data: data)
         let disposition = MessageDisposition(message, format)
         if let expected = expected(low, high, data, format) { return disposition == expected }
-        guard case .interrupt(let decoded) = disposition else { return false }
+        guard disposition == .interrupt, let decoded = APICMessage(message, format) else {
+            return false
+        }
         var destination = low >> 12 & 0xff
         if format == .extended { destination |= (low >> 5 & 0x7f) << 8 }
         if format == .x2apic { destination |= high & 0xffff_ff00 }
