@@ -14,7 +14,8 @@ import Testing
     }
 
     @Test(arguments: FuzzTarget.real)
-    func everyRegressionFileIsFound(target: FuzzTarget) throws {
+    func everyRegressionFileIsFound(target: FuzzTarget) async throws {
+        try await target.prepare()
         let files = try Self.files(of: target)
         #expect(!files.isEmpty, "each target has at least a seed")
         for file in files {
@@ -24,7 +25,8 @@ import Testing
     }
 
     @Test(arguments: FuzzTarget.real)
-    func madeUpBytesBreakNoLaw(target: FuzzTarget) {
+    func madeUpBytesBreakNoLaw(target: FuzzTarget) async throws {
+        try await target.prepare()
         var generator = SeededGenerator(seed: 42)
         for _ in 0..<(target == .session ? 100 : 300) {
             let count = Int.random(in: 0..<200, using: &generator)

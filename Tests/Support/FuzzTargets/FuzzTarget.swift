@@ -25,6 +25,12 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     /// The targets in which a finding is a defect.
     public static var real: [FuzzTarget] { allCases.filter { $0 != .canary } }
 
+    /// Makes what the target needs. Where threads of a pool are few, call it before `run`, which
+    /// otherwise waits for it.
+    public func prepare() async throws {
+        if self == .session { try await FuzzServer.shared?.prepare() }
+    }
+
     /// Does what `bytes` say; returns the law that broke, or nil.
     ///
     /// Call from one thread at a time.

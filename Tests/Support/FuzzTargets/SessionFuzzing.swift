@@ -102,8 +102,8 @@ final class FuzzServer: Sendable {
         }
     }
 
-    /// The device is placed from the first conversation, on a thread that may wait.
-    private func place() throws {
+    /// Places the device, once.
+    func prepare() async throws {
         guard !isPlaced.exchange(true, ordering: .relaxed) else { return }
         let tester = try InterruptTester(
             .init(
@@ -112,9 +112,15 @@ final class FuzzServer: Sendable {
         let placement = DevicePlacement(
             name: "tester", socketPath: path, parent: parent,
             limits: ClientLimits(regionsPerClient: 16, transferBytes: 4096))
+        try await server.serve(placement) { tester }
+    }
+
+    /// The same from a thread that may wait, as a fuzzer's may.
+    private func place() {
+        guard !isPlaced.load(ordering: .relaxed) else { return }
         let done = DispatchSemaphore(value: 0)
-        Task { [server] in
-            try? await server.serve(placement) { tester }
+        Task {
+            try? await prepare()
             done.signal()
         }
         done.wait()
@@ -123,7 +129,7 @@ final class FuzzServer: Sendable {
     /// Sends everything, reads to the end, and waits for the server to have noticed.
     func converse(_ pieces: [Piece]) -> String? {
         do {
-            try place()
+            place()
             _ = departures.arrival.drain()
             try talk(pieces)
         } catch { return "the server cannot be reached: \(error)" }
